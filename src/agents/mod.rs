@@ -1,0 +1,51 @@
+//! Who attempts a task. Agents know their brief, their memory and the place; never a task, a grader or a world.
+
+pub mod embedded;
+pub mod scripted;
+
+use std::{future::Future, pin::Pin};
+
+use crate::{
+    domain::{advice::Reading, memory::Learning, task::Brief, trial::Attempt},
+    draw::Key,
+    environment::Place,
+};
+
+/// What the harness could not do, in words; it says nothing about the agent.
+pub type Fault = String;
+
+/// The future of an attempt.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
+
+/// Someone who attempts tasks.
+pub trait Agent: Send + Sync {
+    /// Stable across releases: it is part of a run's fingerprint.
+    fn name(&self) -> String;
+
+    /// Attempts one task. Returns a fault only when the harness, not the agent, let us down.
+    fn attempt<'a>(&'a self, work: Work<'a>) -> Boxed<'a, Attempt>;
+}
+
+/// Everything one attempt is given.
+#[derive(Debug)]
+pub struct Work<'a> {
+    /// What the agent is told.
+    pub brief: &'a Brief,
+    /// The learnings it may read, in store order; a store that was not given is empty.
+    pub memory: &'a [Given<'a>],
+    /// Where it happens.
+    pub place: Place<'a>,
+    /// The address of the agent's own draws.
+    pub key: Key,
+    /// Whether the events of the transcript are wanted.
+    pub keep_events: bool,
+}
+
+/// A learning as it reaches an agent.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// The learning, with its text.
+    pub learning: &'a Learning,
+    /// What the controlled phrasing makes of that text.
+    pub reading: &'a Reading,
+}

@@ -1,0 +1,3 @@
+//! Records to evidence: plain functions, no decision and no printing.
+
+pub mod evidence;

@@ -1,0 +1,63 @@
+//! A suite: tasks and the setting they happen in.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    id::Digest,
+    memory::Store,
+    task::{Limits, Split, Task},
+    world::World,
+};
+
+/// A checked suite, ready to be played.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Suite {
+    /// Its name, one word.
+    pub name: String,
+    /// One sentence for the report.
+    pub about: String,
+    /// The headline budget.
+    pub limits: Limits,
+    /// Step budgets at which bare, dreamed and placebo are played once more each.
+    pub sweep_steps: Vec<u32>,
+    /// The tasks, in the order of the file.
+    pub tasks: Vec<Task>,
+    /// Where the tasks happen.
+    pub setting: Setting,
+    /// The store as agents left it; empty where the suite has none.
+    pub memory: Store,
+    /// Digests of what affects replay, by part.
+    pub digests: BTreeMap<String, Digest>,
+}
+
+/// Where tasks happen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Setting {
+    /// Nowhere: the answer is all there is.
+    None,
+    /// A scratch folder seeded with files.
+    Workspace {
+        /// The folder copied for each trial.
+        files: PathBuf,
+    },
+    /// A simulated desk.
+    World(Arc<World>),
+}
+
+impl Suite {
+    /// The tasks of one split, with their indices in [`Suite::tasks`].
+    pub fn split(&self, split: Split) -> impl Iterator<Item = (usize, &Task)> {
+        self.tasks.iter().enumerate().filter(move |(_, task)| task.split == split)
+    }
+
+    /// The world, where the suite has one.
+    pub fn world(&self) -> Option<&Arc<World>> {
+        match &self.setting {
+            Setting::World(world) => Some(world),
+            Setting::None | Setting::Workspace { .. } => None,
+        }
+    }
+}

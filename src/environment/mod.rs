@@ -1,0 +1,21 @@
+//! Where tasks happen: a simulated desk, a scratch folder, or nowhere.
+
+pub mod desk;
+pub mod scene;
+pub mod solution;
+
+pub use desk::Desk;
+pub use scene::Scene;
+
+use std::path::Path;
+
+/// Where one attempt happens.
+#[derive(Debug)]
+pub enum Place<'a> {
+    /// Nowhere: the answer is all there is.
+    Nowhere,
+    /// A scratch folder of this trial's own.
+    Workspace(&'a Path),
+    /// A simulated desk.
+    Desk(&'a mut Desk),
+}

@@ -1,0 +1,7 @@
+//! Measures whether dreaming helps AI agents, and which of the learnings earned it.
+
+pub mod agents;
+pub mod domain;
+pub mod draw;
+pub mod environment;
+pub mod error;
