@@ -1,6 +1,7 @@
 //! The nouns: what a suite, a memory, a trial and a world are. No disk, no time, no numbers estimated.
 
 pub mod advice;
+pub mod dream;
 pub mod id;
 pub mod memory;
 pub mod session;
