@@ -1,0 +1,141 @@
+//! Comma-separated tables, read strictly: nothing is repaired, every fault names its line.
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// A table of text cells under a header.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sheet {
+    /// Column names, each once, in order.
+    pub columns: Vec<String>,
+    /// The rows, each as long as the header.
+    pub rows: Vec<SheetRow>,
+}
+
+/// One row and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SheetRow {
+    /// Line of the file, from 1.
+    pub line: usize,
+    /// The cells; empty text where nothing was written.
+    pub cells: Vec<String>,
+}
+
+impl Sheet {
+    /// The index of a column.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column == name)
+    }
+}
+
+/// Longest cell accepted, in bytes: longer ones are a sign that a quote was never closed.
+const LONGEST_CELL: usize = 1 << 20;
+
+/// Reads a table from the bytes of a CSV file.
+///
+/// # Errors
+/// No header, a name twice or empty in it, a row of another length, text that is not UTF-8, a NUL byte, a quote that
+/// is never closed, a cell over 1 MiB.
+pub fn read_sheet(bytes: &[u8], path: &Path) -> Result<Sheet> {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    if let Err(fault) = std::str::from_utf8(bytes) {
+        return Err(Error::input("this table is not UTF-8 text")
+            .in_file(path)
+            .at(line_of(bytes, fault.valid_up_to()), 1)
+            .mend("save it as UTF-8; spreadsheets call it `CSV UTF-8`"));
+    }
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        return Err(Error::input("this table holds a NUL byte, so it is not text")
+            .in_file(path)
+            .at(line_of(bytes, at), 1)
+            .mend("write it anew as CSV; a Parquet file needs the ending `.parquet`"));
+    }
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+    let columns: Vec<String> = reader
+        .headers()
+        .map_err(|fault| unreadable(&fault, path))?
+        .iter()
+        .map(|name| name.trim().to_owned())
+        .collect();
+    check_header(&columns, path)?;
+    let mut sheet = Sheet {
+        columns,
+        rows: Vec::new(),
+    };
+    for record in reader.records() {
+        let record = record.map_err(|fault| unreadable(&fault, path))?;
+        let line = record.position().map_or(0, |it| it.line() as usize);
+        if record.len() != sheet.columns.len() {
+            return Err(Error::input(format!(
+                "this row has {} cells, the header has {}",
+                record.len(),
+                sheet.columns.len()
+            ))
+            .in_file(path)
+            .at(line, 1)
+            .mend("was the file cut short, or is a comma inside a cell without quotes around it?"));
+        }
+        if record.iter().any(|cell| cell.len() > LONGEST_CELL) {
+            return Err(Error::input("a cell of this row is longer than 1 MiB")
+                .in_file(path)
+                .at(line, 1)
+                .mend("look for a quote that is never closed"));
+        }
+        sheet.rows.push(SheetRow {
+            line,
+            cells: record.iter().map(str::to_owned).collect(),
+        });
+    }
+    Ok(sheet)
+}
+
+fn check_header(columns: &[String], path: &Path) -> Result<()> {
+    if columns.iter().all(String::is_empty) {
+        return Err(Error::input("this table is empty: it has no header")
+            .in_file(path)
+            .mend("the first line names the columns, such as `task,arm,completed`"));
+    }
+    for (index, name) in columns.iter().enumerate() {
+        let what = if name.is_empty() {
+            format!("column {} of the header has no name", index + 1)
+        } else if columns[..index].contains(name) {
+            format!("the header names column `{name}` twice")
+        } else {
+            continue;
+        };
+        return Err(Error::input(what).in_file(path).at(1, 1).mend("give each column its own name"));
+    }
+    Ok(())
+}
+
+fn unreadable(fault: &csv::Error, path: &Path) -> Error {
+    let line = fault.position().map_or(1, |it| it.line() as usize);
+    Error::input("this table cannot be read").in_file(path).at(line, 1).because(fault)
+}
+
+fn line_of(bytes: &[u8], at: usize) -> usize {
+    1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_stand_under_their_header_with_their_line() {
+        let sheet = read_sheet(b"task,arm\na,\"x, y\"\n", Path::new("t.csv")).unwrap();
+        assert_eq!(sheet.columns, ["task", "arm"]);
+        assert_eq!(sheet.rows, [SheetRow { line: 2, cells: vec!["a".into(), "x, y".into()] }]);
+    }
+
+    #[test]
+    fn a_row_cut_short_is_an_error_with_its_line() {
+        let error = read_sheet(b"task,arm,completed\na,b,1\na\n", Path::new("t.csv")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "error: this row has 1 cells, the header has 3\n  --> t.csv:3:1\n\n\
+             hint: was the file cut short, or is a comma inside a cell without quotes around it?"
+        );
+    }
+}
