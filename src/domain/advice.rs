@@ -101,6 +101,26 @@ impl Reading {
     }
 }
 
+/// The first `attribute is value [and …]` found anywhere in a sentence, such as an error message; empty if none.
+pub fn conditions_in(text: &str, handbook: &Handbook) -> Vec<Condition> {
+    let words = words_of(text);
+    for at in 0..words.len() {
+        let mut cursor = Cursor { words: &words, at };
+        let mut conditions = Vec::new();
+        while let Some(condition) = read_condition(&mut cursor, handbook) {
+            conditions.push(condition);
+            if !cursor.take(&["and"]) {
+                break;
+            }
+        }
+        if !conditions.is_empty() {
+            conditions.sort_unstable();
+            return conditions;
+        }
+    }
+    Vec::new()
+}
+
 /// Lowercase words with their punctuation gone; `=` stands apart.
 fn words_of(line: &str) -> Vec<String> {
     let spaced = line.replace('=', " = ");

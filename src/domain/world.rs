@@ -228,6 +228,9 @@ impl Handbook {
             Remedy::Before { tool } => format!("{} before {name}", self.tools[tool].name),
             Remedy::Instead { tool } => self.tools[tool].name.clone(),
         };
+        if conditions.is_empty() {
+            return format!("Always do {action}");
+        }
         format!("When {}, do {action}", conditions.join(" and "))
     }
 

@@ -1,7 +1,11 @@
 //! Files people write: checked shapes with errors that teach.
 
 pub mod dataset;
+pub mod grader;
 pub mod memory;
 pub mod shape;
+pub mod store_template;
 pub mod suite;
+pub mod tasks;
+pub mod template;
 pub mod world;

@@ -10,6 +10,7 @@ pub mod differences;
 pub mod distributions;
 pub mod exact;
 pub mod families;
+pub mod fisher;
 pub mod foldover;
 pub mod influence;
 pub mod multiplicity;
@@ -25,6 +26,7 @@ pub use clusters::{ClusterErrors, ClusteredMean, Clustering, StandardError, clus
 pub use differences::{Differences, Directions};
 pub use exact::{McNemar, SignTest, mcnemar, sign_test};
 pub use families::{FamilyDifference, FamilyMean, equal_family_weight, family_table};
+pub use fisher::fisher_greater;
 pub use foldover::{Contrast, Effect, Fit, FoldoverPair, LearningEffect, contrasts, regress};
 pub use multiplicity::{benjamini_hochberg, holm};
 pub use paired::{Method, PairedDifference, exact_fallback, paired_difference};

@@ -75,7 +75,12 @@ impl<'a> Counsel<'a> {
     /// The weight of using `first` on the entity before `tool`; [`NEUTRAL`] means nobody spoke of it.
     pub fn of_order(&self, values: &[Option<usize>], first: usize, tool: usize) -> u32 {
         self.weigh(values, |it| {
-            it.tool == first && it.order == Some((Order::Before, tool)) && it.with.is_empty()
+            it.tool == first
+                && it.with.is_empty()
+                && match it.order {
+                    Some(order) => order == (Order::Before, tool),
+                    None => it.stance == Stance::Avoid,
+                }
         })
     }
 

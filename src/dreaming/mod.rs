@@ -1,0 +1,32 @@
+//! Sessions to store: whoever dreams. Knows transcripts and stores; never a world or a desk.
+
+pub mod controls;
+pub mod embedded;
+mod curation;
+mod mining;
+mod past;
+mod rules;
+mod silent;
+mod writing;
+
+use std::{future::Future, pin::Pin};
+
+use crate::{
+    domain::{dream::Dream, memory::Store, session::Session},
+    error::Result,
+};
+
+/// The future of a dream.
+pub type Boxed<'a> = Pin<Box<dyn Future<Output = Result<Dream>> + Send + 'a>>;
+
+/// Someone who reads sessions and a store, and writes another store. The input is never touched.
+pub trait Dreamer: Send + Sync {
+    /// Stable across releases: it is part of a run's fingerprint.
+    fn name(&self) -> String;
+
+    /// Dreams once.
+    ///
+    /// # Errors
+    /// The dreamer could not finish; nothing was written.
+    fn dream<'a>(&'a self, sessions: &'a [Session], store: &'a Store) -> Boxed<'a>;
+}

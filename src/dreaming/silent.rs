@@ -1,0 +1,173 @@
+//! Contrast mining for what never raises an error: choices after which the graders found something spoiled.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    domain::tool::Condition,
+    dreaming::{
+        past::{Past, PastThing},
+        rules::{Act, Origin, Rule},
+    },
+    statistics::fisher_greater,
+};
+
+/// Largest chance of a contrast as strong by luck alone; many are looked at, so it is small.
+const LUCK: f64 = 0.002;
+/// Fewest spoiled cases and fewest kept cases a contrast must show.
+const LEAST_CASES: u32 = 2;
+/// Largest share of cases that may speak against a rule, in percent.
+const IMPURITY: u32 = 15;
+
+/// One entity in one session, and whether a criterion about it was met.
+struct Case<'a> {
+    session: usize,
+    role: usize,
+    thing: &'a PastThing,
+    met: bool,
+}
+
+/// Every rule the criteria teach, strongest contrast first within each criterion.
+pub fn contrasts(past: &Past) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for criterion in 0..past.criteria.len() {
+        let mut cases = cases(past, criterion);
+        while let Some(rule) = strongest(past, &cases) {
+            cases.retain(|case| case.met || !explains(&rule, case));
+            rules.push(rule);
+        }
+    }
+    rules
+}
+
+fn cases(past: &Past, criterion: usize) -> Vec<Case<'_>> {
+    let mut cases = Vec::new();
+    for (session, read) in past.sessions.iter().enumerate() {
+        for thing in &read.things {
+            cases.extend(thing.criteria.iter().filter(|(index, _)| *index == criterion).map(
+                |(_, met)| Case {
+                    session,
+                    role: read.role,
+                    thing,
+                    met: *met,
+                },
+            ));
+        }
+    }
+    cases
+}
+
+/// Whether a spoiled case is one the rule would have prevented.
+fn explains(rule: &Rule, case: &Case<'_>) -> bool {
+    let is_here = rule.role.is_none_or(|it| it == case.role)
+        && rule.when.iter().all(|it| it.holds_of(&case.thing.values));
+    is_here && follows(rule.act, case.thing) == Some(false)
+}
+
+/// Whether the entity's work agrees with an act; `None` where the act had no bearing.
+fn follows(act: Act, thing: &PastThing) -> Option<bool> {
+    let done = |tool: usize| thing.steps.iter().rfind(|step| step.done && step.tool == tool);
+    match act {
+        Act::With {
+            tool,
+            argument,
+            value,
+        } => done(tool).map(|step| step.with.contains(&(argument, value))),
+        Act::Avoid { tool } => Some(done(tool).is_none()),
+        Act::Before { .. } | Act::Instead { .. } => None,
+    }
+}
+
+fn strongest(past: &Past, cases: &[Case<'_>]) -> Option<Rule> {
+    let mut best: Option<(f64, Rule)> = None;
+    for act in candidates(past) {
+        for (role, when) in scopes(cases) {
+            let Some((luck, rule)) = weigh(act, (role, when), cases) else {
+                continue;
+            };
+            if best.as_ref().is_none_or(|(least, _)| luck < *least) {
+                best = Some((luck, rule));
+            }
+        }
+    }
+    best.map(|(_, rule)| rule)
+}
+
+/// Every choice of a value with a rival, and every tool that says nothing but that it is done.
+fn candidates(past: &Past) -> Vec<Act> {
+    let mut acts = Vec::new();
+    for (tool, known) in past.words.tools.iter().enumerate() {
+        for (argument, it) in known.arguments.iter().enumerate().filter(|(_, it)| it.values.len() > 1) {
+            acts.extend((0..it.values.len()).map(|value| Act::With {
+                tool,
+                argument,
+                value,
+            }));
+        }
+        if known.arguments.is_empty() {
+            acts.push(Act::Avoid { tool });
+        }
+    }
+    acts
+}
+
+type Scope = (Option<usize>, Vec<Condition>);
+
+fn scopes(cases: &[Case<'_>]) -> Vec<Scope> {
+    let mut single: BTreeSet<Condition> = BTreeSet::new();
+    let mut roles: BTreeSet<usize> = BTreeSet::new();
+    for case in cases.iter().filter(|it| !it.met) {
+        roles.insert(case.role);
+        single.extend(case.thing.values.iter().enumerate().filter_map(|(attribute, value)| {
+            Some(Condition {
+                attribute,
+                value: (*value)?,
+            })
+        }));
+    }
+    let desks: BTreeSet<usize> = cases.iter().map(|it| it.role).collect();
+    let mut scopes: Vec<Scope> = single.iter().map(|it| (None, vec![*it])).collect();
+    if desks.len() > 1 {
+        for role in roles {
+            scopes.extend(single.iter().map(|it| (Some(role), vec![*it])));
+        }
+    }
+    scopes
+}
+
+/// The contrast of an act within a scope: its luck and the rule, where following it keeps and straying spoils.
+fn weigh(act: Act, (role, when): Scope, cases: &[Case<'_>]) -> Option<(f64, Rule)> {
+    let (mut kept, mut spoiled) = ([0_u32; 2], [0_u32; 2]);
+    let mut rule = Rule {
+        role,
+        when,
+        act,
+        sessions: BTreeSet::new(),
+        against: BTreeSet::new(),
+        origin: Origin::Contrast,
+    };
+    for case in cases {
+        let is_here = role.is_none_or(|it| it == case.role)
+            && rule.when.iter().all(|it| it.holds_of(&case.thing.values));
+        let Some(follows) = is_here.then(|| follows(act, case.thing)).flatten() else {
+            continue;
+        };
+        let side = usize::from(!follows);
+        if case.met {
+            kept[side] += 1;
+        } else {
+            spoiled[side] += 1;
+        }
+        if follows == case.met {
+            rule.sessions.insert(case.session);
+        } else {
+            rule.against.insert(case.session);
+        }
+    }
+    let is_clean = spoiled[0] * 100 <= (kept[0] + spoiled[0]) * IMPURITY
+        && kept[1] * 100 <= (kept[1] + spoiled[1]) * IMPURITY;
+    if kept[0] < LEAST_CASES || spoiled[1] < LEAST_CASES || !is_clean {
+        return None;
+    }
+    let luck = fisher_greater([[kept[0], spoiled[0]], [kept[1], spoiled[1]]]);
+    (luck <= LUCK).then_some((luck, rule))
+}

@@ -1,0 +1,260 @@
+//! `grade.…` tables: one key names the grader.
+
+use crate::{
+    domain::task::{Ask, FileCheck, Grader},
+    error::did_you_mean,
+    formats::{
+        shape::{Located, Shape},
+        template::{Values, fill},
+    },
+};
+
+/// Every grader a suite can ask for.
+const KINDS: [&str; 11] = [
+    "exact", "contains", "pattern", "number", "fields", "state", "files", "command", "all", "any", "weighted",
+];
+
+/// Reads a grader; faults are noted in the shape's file.
+pub fn read_grader(shape: Shape<'_>, task: &str, values: &Values) -> Option<Grader> {
+    let keys = shape.keys();
+    let Some(key) = keys.first() else {
+        shape.teach(
+            shape.at(),
+            format!("task `{task}` has an empty grader"),
+            did_you_mean("", "graders", KINDS),
+        );
+        return None;
+    };
+    if !KINDS.contains(&key.value.as_str()) {
+        shape.teach(
+            key.at,
+            format!("task `{task}` asks for grader `{}`, which does not exist", key.value),
+            did_you_mean(&key.value, "graders", KINDS),
+        );
+        return None;
+    }
+    if let Some(second) = keys.get(1) {
+        shape.teach(
+            second.at,
+            format!("task `{task}` has two graders, `{}` and `{}`", key.value, second.value),
+            "join them with `grade.all` or `grade.any`",
+        );
+        return None;
+    }
+    let reader = Reader {
+        task,
+        values,
+    };
+    match key.value.as_str() {
+        "state" => Some(Grader::State {
+            holds: reader.asks(&shape, "state"),
+        }),
+        "all" => Some(Grader::All(reader.parts(&shape, "all"))),
+        "any" => Some(Grader::Any(reader.parts(&shape, "any"))),
+        kind => {
+            let table = shape.shape(kind, &format!("`grade.{kind}`"))?;
+            let grader = reader.table(&table, kind, key.at);
+            table.finish();
+            grader
+        }
+    }
+}
+
+/// `[{ of = "entity", is = "fact" }, …]`, used by briefs and by the `state` grader.
+pub fn read_asks(shape: &Shape<'_>, key: &str, values: &Values) -> Vec<Ask> {
+    shape
+        .shapes(key, &format!("an entry of `{key}`"))
+        .into_iter()
+        .map(|entry| {
+            let of = filled(&entry, entry.need_text("of"), values);
+            let is = filled(&entry, entry.need_text("is"), values);
+            entry.finish();
+            Ask { of, is }
+        })
+        .collect()
+}
+
+/// A text with its `{columns}` filled; an unknown one is noted as a fault.
+pub fn filled(shape: &Shape<'_>, text: Located<String>, values: &Values) -> String {
+    match fill(&text.value, values) {
+        Ok(filled) => filled,
+        Err(name) => {
+            let known = values.iter().map(|(key, _)| key.as_str());
+            shape.teach(
+                text.at,
+                format!("`{{{name}}}` has no value here"),
+                did_you_mean(&name, "values", known),
+            );
+            text.value
+        }
+    }
+}
+
+struct Reader<'a> {
+    task: &'a str,
+    values: &'a Values,
+}
+
+impl Reader<'_> {
+    fn asks(&self, shape: &Shape<'_>, key: &str) -> Vec<Ask> {
+        let asks = read_asks(shape, key, self.values);
+        if asks.is_empty() {
+            shape.fault(shape.at(), format!("`grade.{key}` of task `{}` asks for nothing", self.task));
+        }
+        asks
+    }
+
+    fn parts(&self, shape: &Shape<'_>, key: &str) -> Vec<Grader> {
+        let parts = shape.shapes(key, &format!("a part of `grade.{key}`"));
+        if parts.is_empty() {
+            shape.fault(shape.at(), format!("`grade.{key}` of task `{}` has no parts", self.task));
+        }
+        parts.into_iter().filter_map(|part| read_grader(part, self.task, self.values)).collect()
+    }
+
+    fn texts(&self, table: &Shape<'_>, key: &str) -> Vec<String> {
+        table.texts(key).into_iter().map(|text| filled(table, text, self.values)).collect()
+    }
+
+    fn table(&self, table: &Shape<'_>, kind: &str, at: usize) -> Option<Grader> {
+        match kind {
+            "exact" => Some(Grader::Exact {
+                text: filled(table, table.need_text("text"), self.values),
+            }),
+            "contains" => self.contains(table, at),
+            "pattern" => self.pattern(table),
+            "number" => Some(Grader::Number {
+                value: table.real("value").or_else(|| self.column_number(table, "column"))?,
+                tolerance: table.real("tolerance").unwrap_or(0.0).abs(),
+            }),
+            "fields" => self.fields(table),
+            "files" => Some(Grader::Files {
+                files: self.files(table),
+            }),
+            "command" => self.command(table),
+            "weighted" => self.weighted(table),
+            _ => None,
+        }
+    }
+
+    fn contains(&self, table: &Shape<'_>, at: usize) -> Option<Grader> {
+        let grader = Grader::Contains {
+            all_of: self.texts(table, "all_of"),
+            any_of: self.texts(table, "any_of"),
+            none_of: self.texts(table, "none_of"),
+        };
+        if table.keys().is_empty() {
+            table.teach(
+                at,
+                format!("`grade.contains` of task `{}` asks for nothing", self.task),
+                "add `all_of`, `any_of` or `none_of`",
+            );
+            return None;
+        }
+        Some(grader)
+    }
+
+    fn pattern(&self, table: &Shape<'_>) -> Option<Grader> {
+        let text = table.need_text("regex");
+        let at = text.at;
+        let regex = text.value;
+        if let Err(fault) = regex::Regex::new(&regex) {
+            let why = fault.to_string();
+            let last = why.lines().last().unwrap_or_default().trim().to_owned();
+            table.teach(at, format!("`{regex}` is not a regular expression"), last);
+            return None;
+        }
+        Some(Grader::Pattern { regex })
+    }
+
+    /// A number from a column of the row, such as `column = "{total}"`.
+    fn column_number(&self, table: &Shape<'_>, key: &str) -> Option<f64> {
+        let text = table.text(key)?;
+        let at = text.at;
+        let word = filled(table, text, self.values);
+        let number = word.trim().parse().ok().filter(|it: &f64| it.is_finite());
+        if number.is_none() {
+            table.fault(at, format!("`{word}` is not a number"));
+        }
+        number
+    }
+
+    fn fields(&self, table: &Shape<'_>) -> Option<Grader> {
+        let equal = table.shape("equal", "`grade.fields.equal`")?;
+        let mut fields = Vec::new();
+        for key in equal.keys() {
+            let value = equal.json(&key.value)?;
+            let value = match value {
+                serde_json::Value::String(text) => {
+                    filled(&equal, Located { value: text, at: key.at }, self.values).into()
+                }
+                other => other,
+            };
+            fields.push((key.value, value));
+        }
+        Some(Grader::Fields { equal: fields })
+    }
+
+    fn files(&self, table: &Shape<'_>) -> Vec<FileCheck> {
+        let mut checks = Vec::new();
+        for entry in table.shapes("files", "an entry of `files`") {
+            let path = entry.need_text("path");
+            let at = path.at;
+            let path = filled(&entry, path, self.values);
+            if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+                entry.teach(at, format!("`{path}` leaves the workspace"), "use a path below the workspace");
+            }
+            checks.push(FileCheck {
+                path,
+                exists: entry.flag("exists").unwrap_or(true),
+                text: entry.text("text").map(|text| filled(&entry, text, self.values)),
+                contains: self.texts(&entry, "contains"),
+            });
+            entry.finish();
+        }
+        checks
+    }
+
+    fn command(&self, table: &Shape<'_>) -> Option<Grader> {
+        let run = self.texts(table, "run");
+        if run.is_empty() {
+            table.teach(
+                table.at(),
+                format!("`grade.command` of task `{}` runs nothing", self.task),
+                "add `run = [\"program\", \"argument\"]`",
+            );
+            return None;
+        }
+        let seconds = table.number("seconds", 1..86_401).unwrap_or(60);
+        Some(Grader::Command {
+            run,
+            seconds: u32::try_from(seconds).unwrap_or(60),
+        })
+    }
+
+    fn weighted(&self, table: &Shape<'_>) -> Option<Grader> {
+        let pass = table.real("pass").unwrap_or(1.0);
+        let mut parts = Vec::new();
+        for part in table.shapes("parts", "a part of `grade.weighted`") {
+            let weight = part.real("weight").unwrap_or(1.0);
+            if weight <= 0.0 {
+                part.fault(part.at(), "a weight must be above 0");
+            }
+            if let Some(grade) = part.shape("grade", "`grade`") {
+                parts.extend(read_grader(grade, self.task, self.values).map(|it| (weight, it)));
+            } else {
+                part.fault(part.at(), "a part of `grade.weighted` lacks `grade`");
+            }
+            part.finish();
+        }
+        if !(0.0..=1.0).contains(&pass) || parts.is_empty() {
+            table.teach(
+                table.at(),
+                format!("`grade.weighted` of task `{}` needs parts and a `pass` from 0 to 1", self.task),
+                "each part is `{ weight = 2, grade.exact.text = \"…\" }`",
+            );
+            return None;
+        }
+        Some(Grader::Weighted { parts, pass })
+    }
+}

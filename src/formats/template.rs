@@ -1,0 +1,49 @@
+//! `{column}` in the texts of a suite, filled from a task's values.
+
+/// Named values, in order.
+pub type Values = Vec<(String, String)>;
+
+/// Fills every `{name}` of `text`; a name without a value is returned as the error. `{{` and `}}` stand for braces.
+pub fn fill(text: &str, values: &Values) -> Result<String, String> {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        filled.push_str(&rest[..at]);
+        let brace = &rest[at..=at];
+        rest = &rest[at + 1..];
+        if rest.starts_with(brace) {
+            filled.push_str(brace);
+            rest = &rest[1..];
+        } else if brace == "{" {
+            let Some(end) = rest.find('}') else {
+                return Err(format!("{{{rest}"));
+            };
+            let name = &rest[..end];
+            match values.iter().find(|(key, _)| key == name) {
+                Some((_, value)) => filled.push_str(value),
+                None => return Err(name.to_owned()),
+            }
+            rest = &rest[end + 1..];
+        } else {
+            return Err("}".to_owned());
+        }
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_filled_and_doubled_braces_stand_for_themselves() {
+        let values = vec![("old".to_owned(), "nda-v3".to_owned())];
+        assert_eq!(fill("open {old} as {{text}}", &values), Ok("open nda-v3 as {text}".to_owned()));
+    }
+
+    #[test]
+    fn a_name_without_a_value_is_named() {
+        assert_eq!(fill("open {new}", &Vec::new()), Err("new".to_owned()));
+    }
+}
