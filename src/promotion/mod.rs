@@ -7,4 +7,5 @@ pub mod figures;
 pub mod learning;
 pub mod policy;
 pub mod ruling;
+pub mod screen;
 pub mod verdict;

@@ -1,8 +1,7 @@
 //! Front matter: the small part of YAML between two `---` lines that memory files use, with line numbers kept.
 
-use serde_json::Deserializer;
-
-use crate::error::{Error, count};
+use crate::error::Error;
+use crate::formats::memory::value::{Value, is_item, scalar, value_of};
 
 /// The fields at the head of a file, and where its body begins.
 #[derive(Debug)]
@@ -28,14 +27,6 @@ pub(crate) struct Field<'a> {
     value: Result<Value, Error>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Value {
-    Text(String),
-    List(Vec<String>),
-    /// Keys below a key: fine in a foreign file, of no use to us.
-    Nested,
-}
-
 /// A line with its number and the offset behind it.
 #[derive(Clone, Copy)]
 struct Line<'a> {
@@ -48,7 +39,9 @@ struct Line<'a> {
 /// missing from a text that begins with a rule.
 pub(crate) fn read<'a>(text: &'a str, known: &[&str]) -> Option<FrontMatter<'a>> {
     let mut lines = lines_of(text);
-    let opening = lines.next().filter(|it| it.text.trim_start_matches('\u{feff}') == "---")?;
+    let opening = lines
+        .next()
+        .filter(|it| matches!(it.text, "---" | "\u{feff}---"))?;
     let rest: Vec<Line<'a>> = lines.collect();
     let close = rest.iter().position(|it| matches!(it.text, "---" | "..."));
     let inside = &rest[..close.unwrap_or(rest.len())];
@@ -70,7 +63,10 @@ pub(crate) fn read<'a>(text: &'a str, known: &[&str]) -> Option<FrontMatter<'a>>
         fields,
         faults,
         body: closing.map_or(text.len(), |it| it.end),
-        marks: [opening.number, closing.map_or(opening.number, |it| it.number)],
+        marks: [
+            opening.number,
+            closing.map_or(opening.number, |it| it.number),
+        ],
     })
 }
 
@@ -120,22 +116,18 @@ pub(crate) fn list_field(key: &str, items: &[String]) -> String {
     format!("{key}: [{}]\n", items.join(", "))
 }
 
-/// Plain where no reader of YAML could take it for something else, otherwise quoted.
-fn scalar(text: &str, allowed: &str) -> String {
-    let is_plain = text.starts_with(|it: char| it.is_ascii_alphabetic())
-        && !text.ends_with(' ')
-        && text.chars().all(|it| it.is_alphanumeric() || allowed.contains(it))
-        && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
-            .contains(&text.to_lowercase().as_str());
-    if is_plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
-}
-
 fn lines_of(text: &str) -> impl Iterator<Item = Line<'_>> {
     let mut end = 0;
-    text.split_inclusive('\n').enumerate().map(move |(index, line)| {
-        end += line.len();
-        Line { number: index + 1, text: line.trim_end(), end }
-    })
+    text.split_inclusive('\n')
+        .enumerate()
+        .map(move |(index, line)| {
+            end += line.len();
+            Line {
+                number: index + 1,
+                text: line.trim_end(),
+                end,
+            }
+        })
 }
 
 fn is_skipped(line: &str) -> bool {
@@ -146,7 +138,9 @@ fn is_skipped(line: &str) -> bool {
 fn key_and_value(line: &str) -> Option<(&str, &str)> {
     let (key, value) = line.split_once(':')?;
     let is_key = !key.is_empty()
-        && key.chars().all(|it| it.is_alphanumeric() || matches!(it, '-' | '_'))
+        && key
+            .chars()
+            .all(|it| it.is_alphanumeric() || matches!(it, '-' | '_'))
         && (value.is_empty() || value.starts_with([' ', '\t']));
     is_key.then(|| (key, value.trim()))
 }
@@ -170,160 +164,35 @@ fn fields_of<'a>(lines: &[Line<'a>]) -> (Vec<Field<'a>>, Vec<Error>) {
         };
         let below = lines[at..]
             .iter()
-            .take_while(|it| it.text.is_empty() || it.text.starts_with([' ', '\t']) || is_item(it.text))
+            .take_while(|it| {
+                it.text.is_empty() || it.text.starts_with([' ', '\t']) || is_item(it.text)
+            })
             .count();
-        let more: Vec<&str> =
-            lines[at..at + below].iter().map(|it| it.text.trim()).filter(|it| !it.is_empty()).collect();
+        let more: Vec<&str> = lines[at..at + below]
+            .iter()
+            .map(|it| it.text.trim())
+            .filter(|it| !it.is_empty())
+            .collect();
         at += below;
         if let Some(first) = fields.iter().find(|it| it.key == key) {
             faults.push(
-                Error::input(format!("`{key}` is given twice, first in line {}", first.line))
-                    .at(line.number, 1)
-                    .mend("keep one of them"),
+                Error::input(format!(
+                    "`{key}` is given twice, first in line {}",
+                    first.line
+                ))
+                .at(line.number, 1)
+                .mend("keep one of them"),
             );
             continue;
         }
         let value = value_of(inline, &more).map_err(|error| error.at(line.number, 1));
-        fields.push(Field { key, line: line.number, value });
+        fields.push(Field {
+            key,
+            line: line.number,
+            value,
+        });
     }
     (fields, faults)
-}
-
-fn is_item(line: &str) -> bool {
-    line == "-" || line.starts_with("- ")
-}
-
-fn value_of(inline: &str, more: &[&str]) -> Result<Value, Error> {
-    if is_block_mark(inline) {
-        let joint = if inline.starts_with('|') { "\n" } else { " " };
-        return Ok(Value::Text(more.join(joint)));
-    }
-    let inline = without_comment(inline);
-    if inline.is_empty() && !more.is_empty() {
-        return if more.iter().all(|it| is_item(it)) {
-            let items = more.iter().map(|it| scalar_of(without_comment(it[1..].trim())));
-            items.collect::<Result<_, _>>().map(Value::List)
-        } else {
-            Ok(Value::Nested)
-        };
-    }
-    let mut whole = inline.to_owned();
-    for line in more {
-        whole.push(' ');
-        whole.push_str(without_comment(line));
-    }
-    match whole.chars().next() {
-        Some('[') => flow_list(&whole).map(Value::List),
-        Some('{') => Ok(Value::Nested),
-        _ => scalar_of(&whole).map(Value::Text),
-    }
-}
-
-/// `|` or `>`, with YAML's marks for indentation and line ends.
-fn is_block_mark(inline: &str) -> bool {
-    inline
-        .strip_prefix(['|', '>'])
-        .is_some_and(|rest| rest.chars().all(|it| matches!(it, '+' | '-' | '0'..='9')))
-}
-
-/// A value without the comment behind it: ` #` outside quotes.
-fn without_comment(value: &str) -> &str {
-    if value.starts_with('#') {
-        return "";
-    }
-    let mut quote = None;
-    let mut before = ' ';
-    for (at, it) in value.char_indices() {
-        let opens = quote.is_none() && matches!(it, '"' | '\'') && matches!(before, ' ' | '[' | ',');
-        if opens {
-            quote = Some(it);
-        } else if quote == Some(it) && before != '\\' {
-            quote = None;
-        } else if quote.is_none() && it == '#' && before.is_whitespace() {
-            return value[..at].trim_end();
-        }
-        before = if before == '\\' { ' ' } else { it };
-    }
-    value
-}
-
-/// `[a, "b, c", 'd']`.
-fn flow_list(value: &str) -> Result<Vec<String>, Error> {
-    let unfinished = || {
-        Error::input("this list has no closing `]`").mend("write it as `[one, other]` on one line")
-    };
-    let inside = value.strip_prefix('[').and_then(|it| it.strip_suffix(']')).ok_or_else(unfinished)?;
-    let mut rest = inside.trim();
-    let mut items = Vec::new();
-    while !rest.is_empty() {
-        let (item, behind) = match rest.chars().next() {
-            Some('"' | '\'') => quoted(rest)?,
-            _ => {
-                let end = rest.find(',').unwrap_or(rest.len());
-                (rest[..end].trim().to_owned(), rest[end..].trim())
-            }
-        };
-        let is_quoted = rest.starts_with(['"', '\'']);
-        if (item.is_empty() && !is_quoted) || item.contains(['[', ']']) && !is_quoted {
-            return Err(Error::input(format!("item {} of this list is no name", items.len() + 1))
-                .mend("write it as `[one, other]`, with quotes around what is not plain"));
-        }
-        items.push(item);
-        rest = match behind.strip_prefix(',') {
-            Some(more) => more.trim(),
-            None if behind.is_empty() => behind,
-            None => {
-                return Err(Error::input(format!(
-                    "behind {} of this list a comma is missing",
-                    count(items.len(), "item")
-                ))
-                .mend("write it as `[one, other]`"));
-            }
-        };
-    }
-    Ok(items)
-}
-
-fn scalar_of(value: &str) -> Result<String, Error> {
-    if !value.starts_with(['"', '\'']) {
-        return Ok(value.to_owned());
-    }
-    match quoted(value)? {
-        (text, "") => Ok(text),
-        (_, _) => Err(Error::input("something stands behind the closing quote of this value")
-            .mend("put quotes around the whole value, and `\\\"` for a quote inside double ones")),
-    }
-}
-
-/// The text in quotes at the beginning of `value`, and what is behind it.
-fn quoted(value: &str) -> Result<(String, &str), Error> {
-    let unreadable = || {
-        Error::input("the quotes of this value do not close, or hold an unknown escape")
-            .mend("close them; inside double quotes write `\\\\` for a backslash and `\\\"` for a quote")
-    };
-    if value.starts_with('"') {
-        let mut reader = Deserializer::from_str(value).into_iter::<String>();
-        let text = reader.next().and_then(Result::ok).ok_or_else(unreadable)?;
-        return Ok((text, value[reader.byte_offset()..].trim()));
-    }
-    let mut text = String::new();
-    let mut pieces = value[1..].split('\'');
-    let mut end = 1;
-    loop {
-        let piece = pieces.next().ok_or_else(unreadable)?;
-        end += piece.len() + 1;
-        if value.len() < end {
-            return Err(unreadable());
-        }
-        text.push_str(piece);
-        if !value[end..].starts_with('\'') {
-            return Ok((text, value[end..].trim()));
-        }
-        // A doubled quote stands for one; the empty piece between the two is skipped.
-        text.push('\'');
-        pieces.next();
-        end += 1;
-    }
 }
 
 #[cfg(test)]
@@ -335,7 +204,11 @@ mod tests {
         let matter = read(&text, &[]).unwrap();
         assert_eq!(matter.faults, []);
         assert_eq!(&text[matter.body..], "body\n");
-        matter.fields.into_iter().map(|it| (it.key.to_owned(), it.value.unwrap())).collect()
+        matter
+            .fields
+            .into_iter()
+            .map(|it| (it.key.to_owned(), it.value.unwrap()))
+            .collect()
     }
 
     fn fault(inside: &str) -> String {
@@ -357,7 +230,9 @@ mod tests {
     #[test]
     fn texts_stand_plain_quoted_or_on_several_lines() {
         assert_eq!(
-            fields("a: plain: text  # comment\nb: \"two\\nlines # no comment\"\nc: 'it''s'\nd: one\n  more\ne: >-\n  f\n  g\n"),
+            fields(
+                "a: plain: text  # comment\nb: \"two\\nlines # no comment\"\nc: 'it''s'\nd: one\n  more\ne: >-\n  f\n  g\n"
+            ),
             [
                 ("a".into(), text("plain: text")),
                 ("b".into(), text("two\nlines # no comment")),
@@ -383,7 +258,10 @@ mod tests {
 
     #[test]
     fn keys_below_a_key_are_kept_apart() {
-        assert_eq!(fields("metadata:\n  source: drm_01\n"), [("metadata".into(), Value::Nested)]);
+        assert_eq!(
+            fields("metadata:\n  source: drm_01\n"),
+            [("metadata".into(), Value::Nested)]
+        );
     }
 
     #[test]
@@ -391,10 +269,22 @@ mod tests {
         assert_eq!(fault("a: x\na: y\n"), "`a` is given twice, first in line 2");
         assert_eq!(fault("a: [x\n"), "this list has no closing `]`");
         assert_eq!(fault("a: [x, , y]\n"), "item 2 of this list is no name");
-        assert_eq!(fault("a: [\"x\" y]\n"), "behind 1 item of this list a comma is missing");
-        assert_eq!(fault("a: \"x\n"), "the quotes of this value do not close, or hold an unknown escape");
-        assert_eq!(fault("a: 'x\n"), "the quotes of this value do not close, or hold an unknown escape");
-        assert_eq!(fault("a: 'x' y\n"), "something stands behind the closing quote of this value");
+        assert_eq!(
+            fault("a: [\"x\" y]\n"),
+            "behind 1 item of this list a comma is missing"
+        );
+        assert_eq!(
+            fault("a: \"x\n"),
+            "the quotes of this value do not close, or hold an unknown escape"
+        );
+        assert_eq!(
+            fault("a: 'x\n"),
+            "the quotes of this value do not close, or hold an unknown escape"
+        );
+        assert_eq!(
+            fault("a: 'x' y\n"),
+            "something stands behind the closing quote of this value"
+        );
         assert_eq!(
             fault("a: x\nand so on\n"),
             "this line of the front matter is not of the form `key: value`"

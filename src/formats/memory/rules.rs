@@ -73,12 +73,19 @@ pub(crate) fn faults(store: &Store, origin: Origin<'_>) -> Vec<Error> {
         );
     }
     for entry in &store.entries {
-        faults.extend(path_faults(&entry.path).into_iter().map(|it| it.in_file(root)));
+        faults.extend(
+            path_faults(&entry.path)
+                .into_iter()
+                .map(|it| it.in_file(root)),
+        );
         if !seen.insert(entry.path.as_str()) {
             faults.push(
-                Error::input(format!("two memories have the path `{}`", shown(&entry.path)))
-                    .in_file(root)
-                    .mend("rename one of them, or keep only the newer"),
+                Error::input(format!(
+                    "two memories have the path `{}`",
+                    shown(&entry.path)
+                ))
+                .in_file(root)
+                .mend("rename one of them, or keep only the newer"),
             );
         }
         if CONTENT_BYTES < entry.text.len() {
@@ -132,26 +139,41 @@ fn path_faults(path: &str) -> Vec<Error> {
         faults.push(Error::input(format!("memory path `{}` {what}", shown(path))).mend(mend));
     };
     if !path.starts_with('/') {
-        fault("does not begin with `/`".into(), format!("write it as `/{}`", shown(path)));
+        fault(
+            "does not begin with `/`".into(),
+            format!("write it as `/{}`", shown(path)),
+        );
     }
     if PATH_BYTES < path.len() {
         fault(
-            format!("has {}, and the most a path may have is {PATH_BYTES}", count(path.len(), "byte")),
+            format!(
+                "has {}, and the most a path may have is {PATH_BYTES}",
+                count(path.len(), "byte")
+            ),
             "shorten its names".into(),
         );
     }
     let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
     if SEGMENTS < segments.len() {
         fault(
-            format!("has {}, and the most a path may have is {SEGMENTS}", count(segments.len(), "segment")),
+            format!(
+                "has {}, and the most a path may have is {SEGMENTS}",
+                count(segments.len(), "segment")
+            ),
             "use fewer folders".into(),
         );
     }
     if segments.iter().any(|it| it.is_empty()) {
-        fault("has an empty segment".into(), "write one `/` between names, and none at the end".into());
+        fault(
+            "has an empty segment".into(),
+            "write one `/` between names, and none at the end".into(),
+        );
     }
     if segments.iter().any(|it| matches!(*it, "." | "..")) {
-        fault("has a segment `.` or `..`".into(), "write the path out in full".into());
+        fault(
+            "has a segment `.` or `..`".into(),
+            "write the path out in full".into(),
+        );
     }
     if let Some(hidden) = path.chars().find(|it| is_control_or_format(*it)) {
         fault(
@@ -203,7 +225,10 @@ mod tests {
     use crate::domain::memory::Entry;
 
     fn whats(path: &str) -> Vec<String> {
-        path_faults(path).iter().map(|it| it.what().to_owned()).collect()
+        path_faults(path)
+            .iter()
+            .map(|it| it.what().to_owned())
+            .collect()
     }
 
     #[test]
@@ -219,7 +244,10 @@ mod tests {
         assert_eq!(whats("a"), ["memory path `a` does not begin with `/`"]);
         assert_eq!(whats("/a//b"), ["memory path `/a//b` has an empty segment"]);
         assert_eq!(whats("/"), ["memory path `/` has an empty segment"]);
-        assert_eq!(whats("/a/../b"), ["memory path `/a/../b` has a segment `.` or `..`"]);
+        assert_eq!(
+            whats("/a/../b"),
+            ["memory path `/a/../b` has a segment `.` or `..`"]
+        );
         assert_eq!(
             whats("/a\u{1b}"),
             ["memory path `/a\\u{1b}` holds the invisible character U+001B"]
@@ -241,14 +269,19 @@ mod tests {
     fn the_hidden_characters_are_those_of_the_unicode_categories() {
         let category = regex::Regex::new(r"^[\p{Cc}\p{Cf}\u{2028}\u{2029}]$").unwrap();
         let differing: Vec<char> = ('\0'..=char::MAX)
-            .filter(|it| category.is_match(it.encode_utf8(&mut [0; 4])) != is_control_or_format(*it))
+            .filter(|it| {
+                category.is_match(it.encode_utf8(&mut [0; 4])) != is_control_or_format(*it)
+            })
             .collect();
         assert_eq!(differing, []);
     }
 
     #[test]
     fn a_memory_that_is_also_a_folder_cannot_be_written_to_disk() {
-        let entry = |path: &str| Entry { path: path.into(), text: String::new() };
+        let entry = |path: &str| Entry {
+            path: path.into(),
+            text: String::new(),
+        };
         let store = Store::new(vec![entry("/a"), entry("/a/b")]);
         assert_eq!(faults(&store, Origin::Folder(Path::new("x"))), []);
         assert_eq!(
