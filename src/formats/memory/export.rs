@@ -103,6 +103,7 @@ fn documents_of(text: &str) -> Result<Vec<Document<'_>>> {
                 .mend("export the store again; if it is plain text, give the file another ending")
         })?;
         let end = reader.byte_offset();
+        start += text[start..end].len() - text[start..end].trim_start().len();
         let line = text[..start].matches('\n').count() + 1;
         documents.push(Document {
             value,

@@ -8,12 +8,12 @@ use crate::formats::memory::value::{Value, is_item, scalar, value_of};
 pub(crate) struct FrontMatter<'a> {
     /// In file order.
     pub(crate) fields: Vec<Field<'a>>,
-    /// Lines that are no fields, keys given twice, a missing end.
+    /// Lines that are no fields, and keys given twice.
     pub(crate) faults: Vec<Error>,
     /// Byte offset of the first line behind the closing one.
     pub(crate) body: usize,
-    /// Lines of the opening and the closing mark, from 1.
-    pub(crate) marks: [usize; 2],
+    /// Line of the closing mark, from 1; `None` where it is missing, and then the fields may be lines of the body.
+    pub(crate) end: Option<usize>,
 }
 
 /// One key with its value.
@@ -39,7 +39,7 @@ struct Line<'a> {
 /// missing from a text that begins with a rule.
 pub(crate) fn read<'a>(text: &'a str, known: &[&str]) -> Option<FrontMatter<'a>> {
     let mut lines = lines_of(text);
-    let opening = lines
+    lines
         .next()
         .filter(|it| matches!(it.text, "---" | "\u{feff}---"))?;
     let rest: Vec<Line<'a>> = lines.collect();
@@ -50,27 +50,26 @@ pub(crate) fn read<'a>(text: &'a str, known: &[&str]) -> Option<FrontMatter<'a>>
     if close.is_none() && !known.contains(&key) {
         return None;
     }
-    let (fields, mut faults) = fields_of(inside);
-    if close.is_none() {
-        faults.push(
-            Error::input("the front matter that begins here has no end")
-                .at(opening.number, 1)
-                .mend("close it with a line `---` before the text"),
-        );
-    }
+    let (fields, faults) = fields_of(inside);
     let closing = close.map(|at| rest[at]);
     Some(FrontMatter {
         fields,
         faults,
         body: closing.map_or(text.len(), |it| it.end),
-        marks: [
-            opening.number,
-            closing.map_or(opening.number, |it| it.number),
-        ],
+        end: closing.map(|it| it.number),
     })
 }
 
 impl FrontMatter<'_> {
+    /// The line of the closing mark, or why nothing else in the file can be told.
+    pub(crate) fn closing_line(&self) -> Result<usize, Error> {
+        self.end.ok_or_else(|| {
+            Error::input("the front matter that begins here has no end")
+                .at(1, 1)
+                .mend("close it with a line `---` before the text")
+        })
+    }
+
     /// The text of a key, or `None` where the key is not there.
     pub(crate) fn text(&self, key: &str) -> Result<Option<String>, Error> {
         let Some(field) = self.fields.iter().find(|it| it.key == key) else {

@@ -67,7 +67,9 @@ fn pieces_of(entry: &Entry, skills: &[&str]) -> Result<Pieces, Vec<Error>> {
         return Ok(Pieces::default());
     }
     match front_matter::read(text, &playbook::KEYS) {
-        Some(matter) if playbook::is_ours(&matter) => playbook::pieces(text, &matter),
+        Some(matter) if matter.end.is_none() || playbook::is_ours(&matter) => {
+            playbook::pieces(text, &matter)
+        }
         Some(matter) => Ok(markdown::pieces(text, matter.body)),
         None => Ok(markdown::pieces(text, start_of(text))),
     }

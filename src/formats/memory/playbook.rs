@@ -59,8 +59,10 @@ pub fn read_playbook(text: &str) -> Result<Playbook> {
             .at(1, 1)
             .mend("begin it with `---`, `name: …`, and `---` again, each on its own line"));
     };
+    let closing_line = matter.closing_line()?;
     let mut faults = matter.faults.clone();
     let playbook = fields_of(&matter, text, &mut faults);
+    faults.extend(silence_of(&playbook, closing_line));
     Error::join(faults).map_or(Ok(playbook), Err)
 }
 
@@ -84,8 +86,10 @@ pub(crate) fn pieces(
     text: &str,
     matter: &FrontMatter<'_>,
 ) -> std::result::Result<Pieces, Vec<Error>> {
+    let closing_line = matter.closing_line().map_err(|error| vec![error])?;
     let mut faults = matter.faults.clone();
     let playbook = fields_of(matter, text, &mut faults);
+    faults.extend(silence_of(&playbook, closing_line));
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -140,18 +144,11 @@ fn fields_of(matter: &FrontMatter<'_>, text: &str, faults: &mut Vec<Error>) -> P
     if name.trim().is_empty() {
         keep(
             Error::input("this playbook has no name")
-                .at(matter.marks[0], 1)
+                .at(1, 1)
                 .mend("add a line `name: …` to its front matter"),
         );
     }
     let body = text[body_of(matter, text)].to_owned();
-    if body.is_empty() && matter.marks[0] != matter.marks[1] {
-        keep(
-            Error::input("this playbook says nothing: no text stands below its front matter")
-                .at(matter.marks[1], 1)
-                .mend("write the procedure below, or remove the file"),
-        );
-    }
     Playbook {
         name,
         description: description.unwrap_or_default(),
@@ -160,6 +157,15 @@ fn fields_of(matter: &FrontMatter<'_>, text: &str, faults: &mut Vec<Error>) -> P
         evidence,
         body,
     }
+}
+
+/// A playbook without a text would be promoted for nothing.
+fn silence_of(playbook: &Playbook, closing_line: usize) -> Option<Error> {
+    playbook.body.is_empty().then(|| {
+        Error::input("this playbook says nothing: no text stands below its front matter")
+            .at(closing_line, 1)
+            .mend("write the procedure below, or remove the file")
+    })
 }
 
 #[cfg(test)]

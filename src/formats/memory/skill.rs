@@ -21,7 +21,7 @@ pub(crate) fn pieces(folder: &str, text: &str) -> Result<Pieces, Vec<Error>> {
         Some(matter) => (Some(name_of(matter)?), body_of(matter, text)),
     };
     if shown.is_empty() {
-        let line = matter.map_or(1, |it| it.marks[1]);
+        let line = matter.and_then(|it| it.end).unwrap_or(1);
         return Err(vec![
             Error::input("this skill says nothing: it has no text an agent could be shown")
                 .at(line, 1)
@@ -47,6 +47,7 @@ pub(crate) fn pieces(folder: &str, text: &str) -> Result<Pieces, Vec<Error>> {
 }
 
 fn name_of(matter: &FrontMatter<'_>) -> Result<String, Vec<Error>> {
+    matter.closing_line().map_err(|error| vec![error])?;
     let mut faults = matter.faults.clone();
     let mut values = Vec::new();
     for key in ["name", "description"] {
@@ -54,7 +55,7 @@ fn name_of(matter: &FrontMatter<'_>) -> Result<String, Vec<Error>> {
             Ok(Some(value)) if !value.trim().is_empty() => values.push(value),
             Ok(_) => faults.push(
                 Error::input(format!("this skill has no {key}"))
-                    .at(matter.marks[0], 1)
+                    .at(1, 1)
                     .mend(format!("add a line `{key}: …` to its front matter")),
             ),
             Err(error) => faults.push(error),
