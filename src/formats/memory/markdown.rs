@@ -112,6 +112,8 @@ fn blocks_of(text: &str, start: usize) -> Vec<Block> {
             _ => {}
         }
     }
+    // A block of blank space alone, such as U+2028, says nothing.
+    blocks.retain(|it| !it.span.is_empty());
     blocks
 }
 
