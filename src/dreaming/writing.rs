@@ -34,7 +34,7 @@ pub fn playbook(past: &Past, rule: &Rule, number: usize) -> Entry {
             count(tasks as usize, "task"),
             rule.against.len()
         ),
-        when: rule.when.iter().map(|it| words.say(*it)).collect::<Vec<_>>().join(" and "),
+        when: (!rule.when.is_empty()).then(|| conditions(past, rule)),
         roles: rule.role.iter().map(|it| words.roles[*it].name.clone()).collect(),
         evidence: cited(past, rule),
         body: format!("{}.\n", rule.line(words)),
@@ -48,11 +48,14 @@ pub fn playbook(past: &Past, rule: &Rule, number: usize) -> Entry {
 /// A title for people.
 pub fn name(past: &Past, rule: &Rule) -> String {
     let tool = &past.words.tools[rule.act.tool()].name;
-    let when: Vec<String> = rule.when.iter().map(|it| past.words.say(*it)).collect();
-    if when.is_empty() {
+    if rule.when.is_empty() {
         return format!("{tool}, always");
     }
-    format!("{tool} where {}", when.join(" and "))
+    format!("{tool} where {}", conditions(past, rule))
+}
+
+fn conditions(past: &Past, rule: &Rule) -> String {
+    rule.when.iter().map(|it| past.words.say(*it)).collect::<Vec<_>>().join(" and ")
 }
 
 fn cited(past: &Past, rule: &Rule) -> Vec<String> {
@@ -167,10 +170,9 @@ fn answered(past: &Past, rule: &Rule) -> Pattern {
         Origin::Contrast => (PatternKind::Preference, "is graded down"),
     };
     let tool = &past.words.tools[rule.act.tool()].name;
-    let when: Vec<String> = rule.when.iter().map(|it| past.words.say(*it)).collect();
     Pattern {
         kind,
-        what: format!("{tool} {verb} where {}", when.join(" and ")),
+        what: format!("{tool} {verb} where {}", conditions(past, rule)),
         roles: roles.into_iter().map(|it| past.words.roles[it].name.clone()).collect(),
         sessions,
         tasks,

@@ -8,4 +8,5 @@ pub mod store_template;
 pub mod suite;
 pub mod tasks;
 pub mod template;
+pub mod transcript;
 pub mod world;

@@ -148,7 +148,7 @@ fn read_setting(
     } else if let Some(workspace) = table.shape("workspace", "`environment.workspace`") {
         let files = folder.join(workspace.need_text("files").value);
         workspace.finish();
-        digests.insert("setting".to_owned(), files::digest_tree(&files)?);
+        digests.insert("setting".to_owned(), digest_tree(&files)?);
         setting = Setting::Workspace { files };
     } else if let Some(none) = table.shape("none", "`environment.none`") {
         none.finish();
@@ -156,6 +156,19 @@ fn read_setting(
     table.finish();
     Ok(setting)
 }
+
+/// The digest of every file of a workspace by path.
+fn digest_tree(folder: &Path) -> Result<Digest> {
+    let mut parts = Vec::new();
+    for path in files::list(folder)? {
+        let bytes = files::read_bytes(&folder.join(&path), LARGEST_FILE)?;
+        parts.push(format!("{}\0{}", path.display(), Digest::of(&bytes)));
+    }
+    Ok(Digest::of_parts(parts.iter().map(String::as_bytes)))
+}
+
+/// Largest file of a workspace, in bytes.
+const LARGEST_FILE: u64 = 256 << 20;
 
 fn give_tools(file: &Shape<'_>, world: &mut World, role: &str, tools: &[Located<String>]) {
     let book = &mut world.handbook;

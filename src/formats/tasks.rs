@@ -60,7 +60,7 @@ pub fn read_tasks(
         let place = shape.need_text("rows");
         if !sheets.contains_key(&place.value) {
             let path = frame.folder.join(&place.value);
-            let bytes = files::read_bytes(&path)?;
+            let bytes = files::read_bytes(&path, LARGEST_TABLE)?;
             digests.insert(format!("rows {}", place.value), Digest::of(&bytes));
             sheets.insert(place.value.clone(), read_sheet(&bytes, &path)?);
         }
@@ -329,6 +329,9 @@ fn check_asks(shape: &Shape<'_>, brief: &Brief, id: &str, frame: &Frame<'_>) {
         }
     }
 }
+
+/// Largest table of rows, in bytes.
+const LARGEST_TABLE: u64 = 256 << 20;
 
 /// Entities one brief can set up.
 const MOST_ENTITIES: usize = 16;

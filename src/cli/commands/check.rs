@@ -1,0 +1,138 @@
+//! `check`: parses everything of a suite and proves its ruler.
+
+use std::sync::Arc;
+
+use crate::{
+    agents::{Agent as _, Work, scripted::Script},
+    cli::{args::CheckArgs, commands::runtime, exit::Exit, speech},
+    domain::{suite::Suite, task::{Split, Task}, world::Visibility},
+    draw::Key,
+    environment::{Desk, Place, Scene},
+    error::{Error, Result, count},
+    formats::{memory::learnings, suite::load_suite},
+    scoring,
+};
+
+/// Share of tasks the spammer may complete, in percent.
+const SPAM_AT_MOST: usize = 5;
+
+/// Reads the suite, then lets expert, idler and spammer play every task.
+pub fn check(args: &CheckArgs) -> Result<Exit> {
+    let suite = load_suite(&args.suite, args.world_seed)?;
+    speech::answer(&contents(&suite));
+    let Some(world) = suite.world() else {
+        speech::answer("ruler: not proven, since the suite has no world for an expert to play");
+        return Ok(Exit::Done);
+    };
+    let mut tally = Tally::default();
+    let runtime = runtime()?;
+    for task in &suite.tasks {
+        let scene = Arc::new(Scene::new(world, &task.brief)?);
+        let key = Key::root(args.seed).word(task.id.as_str());
+        match scene.solution() {
+            Some(solution) => {
+                let script = Script::Calls(solution.calls);
+                let (completed, is_lost) = runtime.block_on(play(task, &scene, script, key))?;
+                tally.expert += usize::from(completed);
+                tally.lost += usize::from(is_lost);
+                if !completed && !is_lost {
+                    tally.failed.push(task.id.to_string());
+                }
+            }
+            None => tally.unsolvable.push(task.id.to_string()),
+        }
+        tally.idler += usize::from(runtime.block_on(play(task, &scene, Script::Nothing, key))?.0);
+        tally.spammer += usize::from(runtime.block_on(play(task, &scene, Script::Anything, key))?.0);
+    }
+    let tasks = suite.tasks.len();
+    speech::answer(&tally.tell(tasks));
+    Ok(if tally.is_proven(tasks) { Exit::Done } else { Exit::Failed })
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    expert: usize,
+    idler: usize,
+    spammer: usize,
+    lost: usize,
+    failed: Vec<String>,
+    unsolvable: Vec<String>,
+}
+
+impl Tally {
+    fn is_proven(&self, tasks: usize) -> bool {
+        self.failed.is_empty()
+            && self.unsolvable.is_empty()
+            && self.idler == 0
+            && self.spammer * 100 <= tasks * SPAM_AT_MOST
+    }
+
+    fn tell(&self, tasks: usize) -> String {
+        let mut lines = vec![
+            format!(
+                "expert completed {} of {}; {} held a fault nobody can mend",
+                self.expert,
+                count(tasks, "task"),
+                count(self.lost, "trial")
+            ),
+            format!("idler completed {} of {tasks}", self.idler),
+            format!("spammer completed {} of {tasks} (at most {SPAM_AT_MOST} %)", self.spammer),
+        ];
+        if !self.unsolvable.is_empty() {
+            lines.push(format!("no script completes: {}", self.unsolvable.join(", ")));
+        }
+        if !self.failed.is_empty() {
+            lines.push(format!("the expert failed: {}", self.failed.join(", ")));
+        }
+        lines.push(if self.is_proven(tasks) { "ruler: proven" } else { "ruler: broken" }.to_owned());
+        lines.join("\n")
+    }
+}
+
+async fn play(task: &Task, scene: &Arc<Scene>, script: Script, key: Key) -> Result<(bool, bool)> {
+    let mut desk = Desk::new(Arc::clone(scene), key.word("world"));
+    let work = Work {
+        brief: &task.brief,
+        memory: &[],
+        place: Place::Desk(&mut desk),
+        key,
+        keep_events: false,
+    };
+    let attempt = script.attempt(work).await.map_err(Error::outside)?;
+    let grade = scoring::grade(&task.grader, &attempt, &Place::Desk(&mut desk))
+        .await
+        .map_err(Error::outside)?;
+    Ok((grade.completed, desk.is_lost()))
+}
+
+fn contents(suite: &Suite) -> String {
+    let of = |split: Split| {
+        let tasks = suite.split(split).count();
+        let mut families: Vec<_> = suite.split(split).map(|(_, task)| &task.family).collect();
+        families.sort_unstable();
+        families.dedup();
+        format!("{} in {}", count(tasks, &format!("{} task", split.word())), count(families.len(), "family"))
+    };
+    let mut lines = vec![
+        format!("suite {}: {}", suite.name, suite.about),
+        format!("{}, {}, {}", of(Split::Practice), of(Split::Test), of(Split::Confirm)),
+    ];
+    let read = learnings(&suite.memory);
+    lines.push(format!(
+        "memory: {}, {} not understood",
+        count(read.learnings.len(), "learning"),
+        count(read.not_understood.len(), "line")
+    ));
+    if let Some(world) = suite.world() {
+        let of = |visibility| world.quirks.iter().filter(|it| it.visibility == visibility).count();
+        lines.push(format!(
+            "world: {}, {} ({} loud, {} vague, {} silent)",
+            count(world.handbook.tools.len(), "tool"),
+            count(world.quirks.len(), "quirk"),
+            of(Visibility::Loud),
+            of(Visibility::Vague),
+            of(Visibility::Silent)
+        ));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,134 @@
+//! `dream`: sessions and a store in, another store out.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    cli::{args::DreamArgs, commands::{runtime, settle}, exit::Exit, speech},
+    domain::{
+        dream::{Action, Dream},
+        memory::Store,
+        session::Session,
+    },
+    error::{Error, Result, count},
+    files,
+    formats::{
+        memory::{learnings, read_store, write_store},
+        transcript::read_session,
+    },
+    runner::{
+        journal,
+        plan::Stage,
+        transcripts::{self, Library},
+    },
+};
+
+/// Dreams once and writes the new store; the input is proven untouched.
+pub fn dream(args: &DreamArgs) -> Result<Exit> {
+    let dreamer = settle::named_dreamer(args.dreamer)?;
+    let store = args.memory.as_deref().map_or_else(|| Ok(Store::default()), read_store)?;
+    let sessions = read_sessions(&args.sessions)?;
+    let dream = runtime()?.block_on(dreamer.dream(&sessions, &store))?;
+    if let Some(path) = &args.memory
+        && read_store(path)?.digest() != dream.input_before
+    {
+        return Err(Error::integrity("the input store changed while dreaming").in_file(path));
+    }
+    write_store(&dream.store, &args.out)?;
+    let log = serde_json::to_string_pretty(&Log::of(&dream))
+        .map_err(|fault| Error::bug("the change log could not be written").because(fault))?;
+    let log_path = args.out.with_extension("dream.json");
+    files::write(&log_path, format!("{log}\n").as_bytes())?;
+    speech::answer(&summary(&dream, &args.out, &log_path));
+    Ok(Exit::Done)
+}
+
+/// What is kept of a dream beside its store.
+#[derive(serde::Serialize)]
+struct Log<'a> {
+    format: u32,
+    dreamer: &'a str,
+    sessions: u32,
+    input_before: &'a str,
+    input_after: &'a str,
+    output: String,
+    changes: &'a [crate::domain::dream::Change],
+    patterns: &'a [crate::domain::dream::Pattern],
+}
+
+impl<'a> Log<'a> {
+    fn of(dream: &'a Dream) -> Self {
+        Self {
+            format: 1,
+            dreamer: &dream.dreamer,
+            sessions: dream.sessions,
+            input_before: dream.input_before.as_str(),
+            input_after: dream.input_after.as_str(),
+            output: dream.store.digest().to_string(),
+            changes: &dream.changes,
+            patterns: &dream.patterns,
+        }
+    }
+}
+
+fn summary(dream: &Dream, out: &Path, log: &Path) -> String {
+    let counts: Vec<String> = [
+        (Action::Added, "added"),
+        (Action::Kept, "kept"),
+        (Action::Merged, "merged"),
+        (Action::Superseded, "superseded"),
+        (Action::Dropped, "dropped"),
+    ]
+    .into_iter()
+    .map(|(action, word)| {
+        let number = dream.changes.iter().filter(|change| change.action == action).count();
+        format!("{number} {word}")
+    })
+    .collect();
+    format!(
+        "{} from {}: {}\nstore: {}\nchanges: {}\nthe input store is as it was (sha256 {})",
+        count(learnings(&dream.store).learnings.len(), "learning"),
+        count(dream.sessions as usize, "session"),
+        counts.join(", "),
+        out.display(),
+        log.display(),
+        dream.input_after.short()
+    )
+}
+
+/// Largest transcript read, in bytes.
+const LARGEST: u64 = 256 << 20;
+
+/// The sessions of a folder of transcripts, by path; or the practice sessions of a run, in plan order.
+fn read_sessions(folder: &Path) -> Result<Vec<Session>> {
+    let pack = transcripts::path_in(folder);
+    if files::exists(&pack) {
+        return practice_sessions(folder, &pack);
+    }
+    let is_transcript = |path: &PathBuf| path.extension().is_some_and(|it| it == "jsonl");
+    let mut sessions = Vec::new();
+    for path in files::list(folder)?.into_iter().filter(is_transcript) {
+        let path = folder.join(path);
+        let text = files::text_of(files::read_bytes(&path, LARGEST)?, &path)?;
+        sessions.push(read_session(&text, &path)?);
+    }
+    if sessions.is_empty() {
+        return Err(Error::input("this folder holds no sessions")
+            .in_file(folder)
+            .mend("name a folder of transcripts (`*.jsonl`), or a run"));
+    }
+    Ok(sessions)
+}
+
+fn practice_sessions(run: &Path, pack: &Path) -> Result<Vec<Session>> {
+    let library = Library::read(pack)?;
+    let mut records: Vec<_> = journal::read(&journal::path_in(run))?
+        .into_iter()
+        .filter(|((stage, _), _)| *stage == Stage::Practice)
+        .collect();
+    records.sort_by_key(|((_, number), _)| *number);
+    records
+        .iter()
+        .filter_map(|(_, record)| record.transcript.as_ref())
+        .map(|digest| read_session(&library.get(digest)?, pack))
+        .collect()
+}

@@ -1,0 +1,39 @@
+//! One file per command: settled arguments in, an exit code out.
+
+mod check;
+mod compare;
+mod dream;
+mod replay;
+mod report;
+mod run;
+mod settle;
+
+use crate::{
+    cli::{args::Command, exit::Exit, speech},
+    error::{Error, Result},
+    promotion::policy,
+};
+
+/// Runs a command.
+pub fn run(command: Command) -> Result<Exit> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Compare(args) => compare::compare(&args),
+        Command::Dream(args) => dream::dream(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Report(args) => report::report(&args),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Policy => {
+            speech::answer(policy::DEFAULT);
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// The runtime trials are played on: one thread per core.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|fault| Error::outside("no threads could be started").because(fault))
+}

@@ -1,0 +1,157 @@
+//! Typed words become settled choices.
+
+use std::{path::Path, sync::Arc};
+
+use crate::{
+    agents::{
+        Agent,
+        embedded::{Embedded, Policy as EmbeddedPolicy},
+    },
+    cli::args::{AgentName, DreamerName, Preset, RunArgs},
+    domain::{id::ArmName, memory::Store},
+    dreaming::{Dreamer, controls::Control, embedded::Reference},
+    error::{Error, Result, did_you_mean},
+    files,
+    formats::{memory::read_store, suite::load_suite},
+    promotion::policy::Policy,
+    study::{
+        asked::{Asked, Typed},
+        plan::Amount,
+    },
+};
+
+/// The built-in arms, in the order they are shown.
+const ARMS: [&str; 5] = ["bare", "stored", "dreamed", "placebo", "oracle"];
+/// Times each practice task is attempted.
+const PRACTICE_REPEATS: u32 = 2;
+
+/// What was typed, by value.
+pub fn typed(args: &RunArgs) -> Typed {
+    let (repeats, pairs) = match args.preset {
+        Preset::Smoke => (1, 200),
+        Preset::Gate => (3, 1000),
+        Preset::Promote => (5, 3000),
+    };
+    let suite = args.suite.as_deref().unwrap_or(Path::new(""));
+    Typed {
+        suite: suite.display().to_string(),
+        world_seed: args.world_seed,
+        agent: agent_word(args.agent).to_owned(),
+        dreamer: dreamer_word(args.dreamer).to_owned(),
+        memory: args.memory.as_ref().map(|it| it.display().to_string()),
+        arms: args.arms.clone(),
+        repeats: args.repeats.unwrap_or(repeats),
+        practice_repeats: PRACTICE_REPEATS,
+        pairs: args.pairs.unwrap_or(pairs),
+        seed: args.seed,
+    }
+}
+
+/// Loads everything a run names.
+///
+/// # Errors
+/// A suite, store, agent, dreamer or arm is not acceptable.
+pub fn asked(typed: Typed) -> Result<Asked> {
+    let suite = Arc::new(load_suite(Path::new(&typed.suite), typed.world_seed)?);
+    let memory = typed.memory.as_ref().map(|path| read_store(Path::new(path))).transpose()?;
+    let (mut arms, mut extra) = (Vec::new(), Vec::new());
+    for arm in &typed.arms {
+        match arm.split_once('=') {
+            Some((name, path)) => extra.push(own_arm(name, path)?),
+            None if ARMS.contains(&arm.as_str()) => arms.push(arm.clone()),
+            None => {
+                return Err(Error::usage(format!("there is no arm `{arm}`"))
+                    .mend(format!("{}, or name=STORE", did_you_mean(arm, "arms", ARMS))));
+            }
+        }
+    }
+    if memory.is_some() && !arms.iter().any(|it| it == "dreamed") {
+        return Err(Error::usage("`--memory` gives the store of arm `dreamed`, which is not among `--arms`")
+            .mend("add `dreamed` to `--arms`, or give the store as an arm of its own: `--arms name=STORE`"));
+    }
+    Ok(Asked {
+        agent: agent(&typed.agent)?,
+        dreamer: dreamer(&typed.dreamer)?,
+        suite,
+        memory,
+        arms,
+        extra,
+        amount: Amount {
+            practice_repeats: typed.practice_repeats,
+            repeats: typed.repeats,
+            pairs: typed.pairs,
+        },
+        seed: typed.seed,
+        typed,
+    })
+}
+
+fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
+    if name.is_empty() || name == "foldover" || ARMS.contains(&name) {
+        return Err(Error::usage(format!("an arm of your own cannot be called `{name}`"))
+            .mend("choose another name, such as `--arms bare,mine=STORE`"));
+    }
+    Ok((ArmName::new(name), read_store(Path::new(path))?))
+}
+
+fn agent_word(name: AgentName) -> &'static str {
+    match name {
+        AgentName::Embedded => "embedded",
+        AgentName::Forager => "forager",
+    }
+}
+
+fn agent(word: &str) -> Result<Arc<dyn Agent>> {
+    match word {
+        "embedded" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Planner))),
+        "forager" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Forager))),
+        other => Err(Error::usage(format!("there is no agent `{other}`"))
+            .mend(did_you_mean(other, "agents", ["embedded", "forager"]))),
+    }
+}
+
+fn dreamer_word(name: DreamerName) -> &'static str {
+    match name {
+        DreamerName::Embedded => "embedded",
+        DreamerName::Null => "null",
+        DreamerName::Shuffler => "shuffler",
+        DreamerName::Hoarder => "hoarder",
+    }
+}
+
+/// The dreamer of that word.
+///
+/// # Errors
+/// There is none.
+pub fn dreamer(word: &str) -> Result<Arc<dyn Dreamer>> {
+    match word {
+        "embedded" => Ok(Arc::new(Reference)),
+        "null" => Ok(Arc::new(Control::Null)),
+        "shuffler" => Ok(Arc::new(Control::Shuffler)),
+        "hoarder" => Ok(Arc::new(Control::Hoarder)),
+        other => {
+            let known = ["embedded", "null", "shuffler", "hoarder"];
+            Err(Error::usage(format!("there is no dreamer `{other}`"))
+                .mend(did_you_mean(other, "dreamers", known)))
+        }
+    }
+}
+
+/// The dreamer a name on the command line stands for.
+///
+/// # Errors
+/// Never for a name clap let through.
+pub fn named_dreamer(name: DreamerName) -> Result<Arc<dyn Dreamer>> {
+    dreamer(dreamer_word(name))
+}
+
+/// The policy of a file, or the default.
+///
+/// # Errors
+/// The file cannot be read or is not a policy.
+pub fn policy(path: Option<&Path>) -> Result<Policy> {
+    match path {
+        Some(path) => Policy::parse(path, &files::read_text(path)?),
+        None => Ok(Policy::default()),
+    }
+}

@@ -1,0 +1,26 @@
+//! The front door: the only place that prints, reads keys, and knows the date.
+
+pub mod args;
+mod commands;
+mod exit;
+mod progress;
+mod speech;
+
+pub use exit::Exit;
+
+use std::process::ExitCode;
+
+/// Runs the program with the process's own arguments.
+pub fn main() -> ExitCode {
+    let command = match args::parse() {
+        Ok(command) => command,
+        Err(exit) => return exit.into(),
+    };
+    match commands::run(command) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            speech::complain(&error);
+            Exit::of(&error).into()
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Progress on stderr: rate, time left, and running completion per arm; bars only on a terminal.
+
+use std::collections::BTreeMap;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::{
+    cli::speech,
+    error::count,
+    runner::{event::Event, plan::Stage},
+};
+
+/// Watches a run and tells of it.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    is_quiet: bool,
+    arms: BTreeMap<u16, (u32, u32)>,
+    names: Vec<String>,
+}
+
+impl Progress {
+    /// A watcher; `names` are the arms as far as they are known, by index.
+    pub fn new(is_quiet: bool) -> Self {
+        let target = if speech::may_draw() && !is_quiet {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self {
+            bar: ProgressBar::with_draw_target(None, target),
+            is_quiet,
+            arms: BTreeMap::new(),
+            names: Vec::new(),
+        }
+    }
+
+    /// Takes in an event.
+    pub fn observe(&mut self, event: &Event) {
+        match event {
+            Event::StageBegan {
+                stage,
+                planned,
+                resumed,
+                arms,
+            } => self.begin(*stage, *planned, *resumed, arms),
+            Event::Committed {
+                arm,
+                is_half,
+                completed,
+            } => {
+                if !is_half && let Some(completed) = completed {
+                    let counts = self.arms.entry(*arm).or_default();
+                    counts.0 += u32::from(*completed);
+                    counts.1 += 1;
+                }
+                self.bar.inc(1);
+                if !self.bar.is_hidden() {
+                    self.bar.set_message(self.running());
+                }
+            }
+            Event::StageEnded { .. } => self.bar.finish_and_clear(),
+            Event::Dreamed {
+                sessions,
+                learnings,
+            } => self.say(&format!(
+                "dreamed over {}: {}",
+                count(*sessions, "session"),
+                count(*learnings, "learning")
+            )),
+        }
+    }
+
+    fn begin(&mut self, stage: Option<Stage>, planned: usize, resumed: usize, arms: &[String]) {
+        self.arms.clear();
+        self.names = arms.to_vec();
+        let verb = match stage {
+            Some(Stage::Practice) => "practising",
+            Some(Stage::Replay) | None => "replaying",
+        };
+        self.bar.reset();
+        self.bar.set_length(planned as u64);
+        if let Ok(style) = ProgressStyle::with_template(
+            "{prefix} {wide_bar} {pos}/{len} {per_sec} {eta} left\n{msg}",
+        ) {
+            self.bar.set_style(style);
+        }
+        self.bar.set_prefix(verb);
+        let more = match resumed {
+            0 => String::new(),
+            done => format!(", {done} of them in the journal already"),
+        };
+        self.say(&format!("{verb}: {}{more}", count(planned, "trial")));
+    }
+
+    /// `bare 12/40  dreamed 31/40`
+    fn running(&self) -> String {
+        let parts: Vec<String> = self
+            .arms
+            .iter()
+            .map(|(arm, (completed, graded))| {
+                let name = self.names.get(usize::from(*arm)).map_or("", String::as_str);
+                format!("{name} {completed}/{graded}")
+            })
+            .collect();
+        parts.join("  ")
+    }
+
+    fn say(&self, text: &str) {
+        if !self.is_quiet {
+            self.bar.suspend(|| speech::remark(text));
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Everything a trial needs that does not change from trial to trial, and the playing of one.
+
+use std::sync::Arc;
+
+use crate::{
+    agents::{Agent, Given, Work},
+    domain::{
+        advice::{Reading, read},
+        id::{ArmName, Digest},
+        memory::{Learning, Learnings, Store},
+        session::{Session, SessionOutcome, SessionStart},
+        suite::{Setting, Suite},
+        trial::{Attempt, Grade, Outcome, Stop},
+    },
+    environment::{Desk, Place, Scene},
+    error::{Error, Result},
+    files::TemporaryFolder,
+    formats::transcript::write_session,
+    runner::{
+        journal::Record,
+        plan::{PlannedTrial, Stage},
+        transcripts::Frame,
+    },
+    scoring,
+};
+
+/// A suite set up for play.
+pub struct Bench {
+    /// The suite.
+    pub suite: Arc<Suite>,
+    /// Who attempts.
+    pub agent: Arc<dyn Agent>,
+    /// The arms, by index.
+    pub arms: Vec<Arm>,
+    /// The seed of all trials.
+    pub seed: u64,
+    /// Whether trials take microseconds, so that workers take several at once.
+    pub is_quick: bool,
+    scenes: Vec<Option<Arc<Scene>>>,
+}
+
+/// An arm: a store, and for each task which of its learnings are eligible.
+#[derive(Debug, Clone)]
+pub struct Arm {
+    /// Its name.
+    pub name: ArmName,
+    /// The store, as given.
+    pub store: Store,
+    /// Digest of the store.
+    pub digest: Digest,
+    /// Its learnings, in store order.
+    pub learnings: Vec<Learning>,
+    /// What the controlled phrasing makes of each.
+    pub readings: Vec<Reading>,
+    /// For each task of the suite, the eligible learnings by index.
+    pub eligible: Vec<Vec<u16>>,
+    /// Lines of the store no shape recognised.
+    pub not_understood: usize,
+}
+
+/// One played trial, ready to be committed.
+#[derive(Debug)]
+pub struct Played {
+    /// Index in the stage's plan.
+    pub position: usize,
+    /// What came of it.
+    pub record: Record,
+    /// The record as its journal line.
+    pub line: String,
+    /// The transcript to keep.
+    pub transcript: Option<Frame>,
+}
+
+impl std::fmt::Debug for Bench {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Bench").field("suite", &self.suite.name).finish_non_exhaustive()
+    }
+}
+
+impl Bench {
+    /// Sets a suite up.
+    ///
+    /// # Errors
+    /// A brief does not fit the suite's world.
+    pub fn new(suite: Arc<Suite>, agent: Arc<dyn Agent>, seed: u64) -> Result<Self> {
+        let mut scenes = Vec::with_capacity(suite.tasks.len());
+        for task in &suite.tasks {
+            scenes.push(match suite.world() {
+                Some(world) => Some(Arc::new(Scene::new(world, &task.brief)?)),
+                None => None,
+            });
+        }
+        Ok(Self {
+            is_quick: suite.world().is_some(),
+            suite,
+            agent,
+            arms: Vec::new(),
+            seed,
+            scenes,
+        })
+    }
+
+    /// The scene of a task, where the suite has a world.
+    pub fn scene(&self, task: usize) -> Option<&Arc<Scene>> {
+        self.scenes.get(task)?.as_ref()
+    }
+
+    /// Adds an arm and returns its index.
+    pub fn add_arm(&mut self, name: ArmName, store: Store, learnings: Learnings) -> u16 {
+        let not_understood = learnings.not_understood.len();
+        let learnings = learnings.learnings;
+        let readings: Vec<Reading> = learnings.iter().map(|it| self.read_learning(it)).collect();
+        let eligible = (0..self.suite.tasks.len())
+            .map(|task| {
+                let brief = &self.suite.tasks[task].brief;
+                let visible = self.scene(task).map_or_else(Vec::new, |scene| scene.visible());
+                (0..)
+                    .zip(&readings)
+                    .filter(|(_, reading)| reading.is_eligible(&brief.role, &visible))
+                    .map(|(index, _)| index)
+                    .collect()
+            })
+            .collect();
+        self.arms.push(Arm {
+            name,
+            digest: store.digest(),
+            store,
+            learnings,
+            readings,
+            eligible,
+            not_understood,
+        });
+        u16::try_from(self.arms.len() - 1).unwrap_or(u16::MAX)
+    }
+
+    fn read_learning(&self, learning: &Learning) -> Reading {
+        let mut reading = match self.suite.world() {
+            Some(world) => read(&learning.text, &world.handbook),
+            None => Reading {
+                words: u32::try_from(learning.text.split_whitespace().count()).unwrap_or(u32::MAX),
+                ..Reading::default()
+            },
+        };
+        reading.roles.extend(learning.roles.iter().cloned());
+        reading
+    }
+
+    /// Plays one trial. Whatever goes wrong in the harness makes it broken, never lost.
+    pub async fn play(&self, trial: &PlannedTrial, position: usize) -> Played {
+        let (mut record, mut transcript) = match self.attempt(trial).await {
+            Ok((attempt, grade)) => self.record(trial, attempt, grade),
+            Err(fault) => (Self::broken(trial, fault), None),
+        };
+        let line = match serde_json::to_string(&record) {
+            Ok(line) => line,
+            Err(fault) => {
+                record = Self::broken(trial, format!("its record could not be written: {fault}"));
+                transcript = None;
+                serde_json::to_string(&record).unwrap_or_default()
+            }
+        };
+        Played {
+            position,
+            record,
+            line,
+            transcript,
+        }
+    }
+
+    fn broken(trial: &PlannedTrial, fault: String) -> Record {
+        Record {
+            stage: trial.stage,
+            trial: trial.number,
+            outcome: Outcome::Broken(fault),
+            stop: None,
+            usage: None,
+            surfaced: Vec::new(),
+            followed: Vec::new(),
+            transcript: None,
+        }
+    }
+
+    async fn attempt(&self, trial: &PlannedTrial) -> std::result::Result<(Attempt, Grade), String> {
+        let task = &self.suite.tasks[trial.task as usize];
+        let arm = &self.arms[usize::from(trial.arm)];
+        let given: Vec<Given<'_>> = self.given(trial, arm);
+        let key = trial.key(self.seed, task.id.as_str(), arm.name.as_str());
+        let work = |place| Work {
+            brief: &task.brief,
+            memory: &given,
+            place,
+            key: key.word("agent"),
+            keep_events: trial.keeps_transcript,
+        };
+        let mut attempt;
+        let grade = match (&self.suite.setting, self.scene(trial.task as usize)) {
+            (Setting::World(_), Some(scene)) => {
+                let scene = if trial.is_headline {
+                    Arc::clone(scene)
+                } else {
+                    Arc::new(scene.with_steps(trial.steps))
+                };
+                let mut desk = Desk::new(scene, key.word("world"));
+                attempt = self.agent.attempt(work(Place::Desk(&mut desk))).await?;
+                scoring::grade(&task.grader, &attempt, &Place::Desk(&mut desk)).await?
+            }
+            (Setting::Workspace { files }, _) => {
+                let folder = TemporaryFolder::create("trial").map_err(|it| it.what().to_owned())?;
+                crate::files::copy_tree(files, folder.path()).map_err(|it| it.what().to_owned())?;
+                attempt = self.agent.attempt(work(Place::Workspace(folder.path()))).await?;
+                scoring::grade(&task.grader, &attempt, &Place::Workspace(folder.path())).await?
+            }
+            (Setting::None | Setting::World(_), _) => {
+                attempt = self.agent.attempt(work(Place::Nowhere)).await?;
+                scoring::grade(&task.grader, &attempt, &Place::Nowhere).await?
+            }
+        };
+        let indices = self.given_indices(trial, arm);
+        for shown in [&mut attempt.surfaced, &mut attempt.followed] {
+            for index in shown {
+                *index = indices.get(usize::from(*index)).copied().unwrap_or(u16::MAX);
+            }
+        }
+        Ok((attempt, grade))
+    }
+
+    /// Learnings a trial may be shown: eligible for its task and in its subset.
+    pub fn given_indices(&self, trial: &PlannedTrial, arm: &Arm) -> Vec<u16> {
+        let eligible = &arm.eligible[trial.task as usize];
+        match &trial.subset {
+            None => eligible.clone(),
+            Some(subset) => eligible.iter().filter(|it| subset.contains(it)).copied().collect(),
+        }
+    }
+
+    fn given<'a>(&self, trial: &PlannedTrial, arm: &'a Arm) -> Vec<Given<'a>> {
+        self.given_indices(trial, arm)
+            .into_iter()
+            .map(|index| Given {
+                learning: &arm.learnings[usize::from(index)],
+                reading: &arm.readings[usize::from(index)],
+            })
+            .collect()
+    }
+
+    fn record(&self, trial: &PlannedTrial, attempt: Attempt, grade: Grade) -> (Record, Option<Frame>) {
+        let (stop, usage) = (attempt.stop, attempt.usage);
+        let (surfaced, followed) = (attempt.surfaced.clone(), attempt.followed.clone());
+        let frame = trial
+            .keeps_transcript
+            .then(|| Frame::of(&write_session(&self.session(trial, attempt, &grade))))
+            .and_then(Result::ok);
+        let record = Record {
+            stage: trial.stage,
+            trial: trial.number,
+            outcome: Outcome::Graded(grade),
+            stop: Some(stop),
+            usage: Some(usage),
+            surfaced,
+            followed,
+            transcript: frame.as_ref().map(|it| it.digest().clone()),
+        };
+        (record, frame)
+    }
+
+    /// The transcript of a trial.
+    pub fn session(&self, trial: &PlannedTrial, attempt: Attempt, grade: &Grade) -> Session {
+        let task = &self.suite.tasks[trial.task as usize];
+        let arm = match trial.stage {
+            Stage::Practice => "practice".to_owned(),
+            Stage::Replay => self.arms[usize::from(trial.arm)].name.to_string(),
+        };
+        let mut events = vec![serde_json::json!({
+            "type": "user.message",
+            "content": [{"type": "text", "text": task.brief.prompt}],
+        })];
+        events.extend(attempt.events);
+        let is_limit = matches!(attempt.stop, Stop::Steps | Stop::Seconds | Stop::Budget);
+        let reason = if is_limit { "limit" } else { "end_turn" };
+        events.push(serde_json::json!({
+            "type": "session.status_idle",
+            "stop_reason": {"type": reason},
+        }));
+        Session {
+            start: SessionStart {
+                session: format!("{}-{}", task.id, trial.repeat),
+                task: task.id.to_string(),
+                role: task.brief.role.clone(),
+                arm,
+                agent: self.agent.name(),
+                setup: task.brief.setup.clone(),
+            },
+            events,
+            outcome: Some(SessionOutcome {
+                completed: grade.completed,
+                score: grade.score,
+                criteria: grade.criteria.clone(),
+                violations: grade.violations.clone(),
+            }),
+        }
+    }
+
+    /// Plays a trial again for its transcript; nothing is committed.
+    ///
+    /// # Errors
+    /// The trial breaks.
+    pub async fn recreate(&self, trial: &PlannedTrial) -> Result<Session> {
+        let trial = PlannedTrial {
+            keeps_transcript: true,
+            ..trial.clone()
+        };
+        let (attempt, grade) = self.attempt(&trial).await.map_err(Error::outside)?;
+        Ok(self.session(&trial, attempt, &grade))
+    }
+}

@@ -1,0 +1,54 @@
+//! What a run tells its observers; the only thing they get.
+
+use crate::runner::{
+    journal::Record,
+    plan::{PlannedTrial, Stage},
+};
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A stage begins; some of its trials may be in the journal already.
+    StageBegan {
+        /// The stage, where it has any trial.
+        stage: Option<Stage>,
+        /// Trials in it.
+        planned: usize,
+        /// Trials taken from the journal.
+        resumed: usize,
+        /// Names of the arms, by index.
+        arms: Vec<String>,
+    },
+    /// A trial is committed.
+    Committed {
+        /// Index of its arm.
+        arm: u16,
+        /// Whether it is half of a foldover pair.
+        is_half: bool,
+        /// Whether it was completed; `None` where it broke.
+        completed: Option<bool>,
+    },
+    /// A stage is over.
+    StageEnded {
+        /// The stage, where it had any trial.
+        stage: Option<Stage>,
+    },
+    /// The dream is over.
+    Dreamed {
+        /// Sessions it read.
+        sessions: usize,
+        /// Learnings it left.
+        learnings: usize,
+    },
+}
+
+impl Event {
+    /// The event of a committed trial.
+    pub fn committed(trial: &PlannedTrial, record: &Record) -> Self {
+        Self::Committed {
+            arm: trial.arm,
+            is_half: trial.pair.is_some(),
+            completed: record.outcome.completed(),
+        }
+    }
+}

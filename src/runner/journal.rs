@@ -1,0 +1,199 @@
+//! The journal: append-only JSON Lines. A trial is in it or it never happened.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{
+        id::Digest,
+        trial::{Outcome, Stop, Usage},
+    },
+    error::{Error, Result},
+    files::{self, Appender},
+    runner::plan::{PlannedTrial, Stage},
+};
+
+/// One trial's line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Its stage.
+    pub stage: Stage,
+    /// Its number in the plan of that stage.
+    pub trial: u32,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Why the attempt ended; null where it broke before an end.
+    pub stop: Option<Stop>,
+    /// What it consumed.
+    pub usage: Option<Usage>,
+    /// Learnings shown, by index in the arm's store.
+    #[serde(default)]
+    pub surfaced: Vec<u16>,
+    /// Learnings followed.
+    #[serde(default)]
+    pub followed: Vec<u16>,
+    /// The kept transcript.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<Digest>,
+}
+
+/// The first line: which run this is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Header {
+    format: u32,
+    run: Digest,
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Journal {
+    appender: Appender,
+    known: HashMap<(Stage, u32), Record>,
+    /// Bytes of a torn last line that were cut off on opening.
+    pub torn: usize,
+}
+
+impl Journal {
+    /// Starts the journal of a run.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn create(path: &Path, run: &Digest) -> Result<Self> {
+        let mut appender = Appender::open(path)?;
+        let header = Header {
+            format: 1,
+            run: run.clone(),
+        };
+        let mut line =
+            serde_json::to_string(&header).map_err(|fault| Error::bug(fault.to_string()))?;
+        line.push('\n');
+        appender.append(line.as_bytes())?;
+        appender.sync()?;
+        Ok(Self {
+            appender,
+            known: HashMap::new(),
+            torn: 0,
+        })
+    }
+
+    /// Opens the journal of a run to continue it. A torn last line, left by a kill, is cut off; a journal killed
+    /// before its first line is started anew.
+    ///
+    /// # Errors
+    /// It belongs to another run, or a line inside it is damaged.
+    pub fn resume(path: &Path, run: &Digest) -> Result<Self> {
+        if !files::exists(path) {
+            return Self::create(path, run);
+        }
+        let bytes = files::read_bytes(path, LARGEST)?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let torn = bytes.len() - whole;
+        if torn > 0 {
+            files::truncate(path, whole as u64)?;
+        }
+        if whole == 0 {
+            return Self::create(path, run);
+        }
+        let text = files::text_of(bytes[..whole].to_vec(), path)?;
+        let known = read_lines(&text, path, Some(run))?;
+        Ok(Self {
+            appender: Appender::open(path)?,
+            known,
+            torn,
+        })
+    }
+
+    /// Takes the record of a planned trial, where there is one.
+    pub fn take(&mut self, trial: &PlannedTrial) -> Option<Record> {
+        self.known.remove(&(trial.stage, trial.number))
+    }
+
+    /// Whether a planned trial is in the journal.
+    pub fn holds(&self, stage: Stage, number: u32) -> bool {
+        self.known.contains_key(&(stage, number))
+    }
+
+    /// Appends lines and waits until they are on the disk.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn append<'a>(&mut self, lines: impl Iterator<Item = &'a str>) -> Result<()> {
+        let mut bytes = String::new();
+        for line in lines {
+            bytes.push_str(line);
+            bytes.push('\n');
+        }
+        self.appender.append(bytes.as_bytes())?;
+        self.appender.sync()
+    }
+}
+
+/// Largest journal read, in bytes.
+const LARGEST: u64 = 16 << 30;
+
+/// All records of a finished journal, by stage and number.
+///
+/// # Errors
+/// The file cannot be read, or a line of it is damaged.
+pub fn read(path: &Path) -> Result<HashMap<(Stage, u32), Record>> {
+    let text = files::text_of(files::read_bytes(path, LARGEST)?, path)?;
+    let whole = text.rfind('\n').map_or(0, |at| at + 1);
+    read_lines(&text[..whole], path, None)
+}
+
+fn read_lines(
+    text: &str,
+    path: &Path,
+    run: Option<&Digest>,
+) -> Result<HashMap<(Stage, u32), Record>> {
+    let mut lines = text.lines().enumerate();
+    let (_, first) = lines.next().ok_or_else(|| damaged(path, 1, "the first line is missing"))?;
+    let header: Header =
+        serde_json::from_str(first).map_err(|fault| damaged(path, 1, &fault.to_string()))?;
+    if header.format != 1 {
+        return Err(Error::input(format!("this journal has format {}, and 1 is known here", header.format))
+            .in_file(path)
+            .at(1, 1)
+            .mend("read it with the version that wrote it"));
+    }
+    if let Some(run) = run
+        && header.run != *run
+    {
+        return Err(Error::integrity(format!(
+            "this journal belongs to another run (it has {}, this is {})",
+            header.run.short(),
+            run.short()
+        ))
+        .in_file(path)
+        .at(1, 1)
+        .mend("start afresh with another `--out`, or restore what was changed"));
+    }
+    let mut known = HashMap::new();
+    for (index, line) in lines {
+        let record: Record = serde_json::from_str(line)
+            .map_err(|fault| damaged(path, index + 1, &fault.to_string()))?;
+        let name = (record.stage, record.trial);
+        if known.insert(name, record).is_some() {
+            return Err(damaged(path, index + 1, "this trial has a line already"));
+        }
+    }
+    Ok(known)
+}
+
+fn damaged(path: &Path, line: usize, why: &str) -> Error {
+    Error::integrity("this journal is damaged")
+        .in_file(path)
+        .at(line, 1)
+        .because(why)
+        .mend("restore the file; only its last line may be torn")
+}
+
+/// The path of a run's journal.
+pub fn path_in(run: &Path) -> PathBuf {
+    run.join("journal.jsonl")
+}

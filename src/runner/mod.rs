@@ -1,0 +1,167 @@
+//! Plan to journal: plays trials, commits what came of them, and never plays a committed one again.
+
+pub mod bench;
+pub mod event;
+pub mod journal;
+pub mod plan;
+pub mod transcripts;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+
+use crate::{
+    error::{Error, Result},
+    runner::{
+        bench::{Bench, Played},
+        event::Event,
+        journal::{Journal, Record},
+        plan::PlannedTrial,
+        transcripts::Pack,
+    },
+};
+
+/// Longest time between two commits, and most records in one.
+const COMMIT_EVERY: Duration = Duration::from_millis(50);
+const COMMIT_AT: usize = 1000;
+/// Trials a worker takes at once where they are quick.
+const HANDFUL: usize = 16;
+
+/// How a stage is played.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    /// Trials under way at once.
+    pub workers: usize,
+    /// Set to end after the trials under way.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Where a stage's results go.
+#[derive(Debug)]
+pub struct Keep<'a> {
+    /// One record per trial.
+    pub journal: &'a mut Journal,
+    /// Transcripts by digest.
+    pub pack: &'a mut Pack,
+}
+
+/// Plays every planned trial the journal lacks. A trial counts once it is committed.
+///
+/// Returns the records of the whole stage in plan order, or `None` where it was stopped before its end.
+///
+/// # Errors
+/// The journal or the transcripts cannot be written.
+pub async fn play(
+    bench: &Arc<Bench>,
+    trials: &Arc<[PlannedTrial]>,
+    pace: &Pace,
+    keep: Keep<'_>,
+    observe: &mut (dyn FnMut(&Event) + Send),
+) -> Result<Option<Vec<Record>>> {
+    let Keep { journal, pack } = keep;
+    let stage = trials.first().map(|trial| trial.stage);
+    let mut records: Vec<Option<Record>> = trials.iter().map(|trial| journal.take(trial)).collect();
+    let missing: Arc<[usize]> =
+        (0..trials.len()).filter(|index| records[*index].is_none()).collect();
+    let resumed = trials.len() - missing.len();
+    observe(&Event::StageBegan {
+        stage,
+        planned: trials.len(),
+        resumed,
+        arms: bench.arms.iter().map(|arm| arm.name.to_string()).collect(),
+    });
+    for (trial, record) in trials.iter().zip(&records) {
+        if let Some(record) = record {
+            observe(&Event::committed(trial, record));
+        }
+    }
+    let (sender, mut receiver) = mpsc::channel::<Vec<Played>>(pace.workers.max(1) * 4);
+    let next = Arc::new(AtomicUsize::new(0));
+    for _ in 0..pace.workers.clamp(1, missing.len().max(1)) {
+        let worker = Worker {
+            bench: Arc::clone(bench),
+            trials: Arc::clone(trials),
+            missing: Arc::clone(&missing),
+            next: Arc::clone(&next),
+            stop: Arc::clone(&pace.stop),
+        };
+        tokio::spawn(worker.work(sender.clone()));
+    }
+    drop(sender);
+    let mut waiting: Vec<Played> = Vec::new();
+    let mut since = Instant::now();
+    loop {
+        let left = COMMIT_EVERY.saturating_sub(since.elapsed());
+        let received = tokio::time::timeout(left, receiver.recv()).await;
+        let is_over = matches!(received, Ok(None));
+        if let Ok(Some(played)) = received {
+            waiting.extend(played);
+        }
+        if is_over || waiting.len() >= COMMIT_AT || since.elapsed() >= COMMIT_EVERY {
+            commit(&mut waiting, journal, pack)?;
+            for played in waiting.drain(..) {
+                let trial = &trials[played.position];
+                observe(&Event::committed(trial, &played.record));
+                records[played.position] = Some(played.record);
+            }
+            since = Instant::now();
+        }
+        if is_over {
+            break;
+        }
+    }
+    observe(&Event::StageEnded { stage });
+    let whole: Option<Vec<Record>> = records.into_iter().collect();
+    if whole.is_none() && !pace.stop.load(Ordering::Relaxed) {
+        return Err(Error::bug("a worker ended before its trials did"));
+    }
+    Ok(whole)
+}
+
+/// Transcripts first, then the records that name them; both are on the disk when this returns.
+fn commit(waiting: &mut [Played], journal: &mut Journal, pack: &mut Pack) -> Result<()> {
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    for played in waiting.iter_mut() {
+        if let Some(transcript) = played.transcript.take() {
+            pack.add(&transcript)?;
+        }
+    }
+    pack.sync()?;
+    journal.append(waiting.iter().map(|played| played.line.as_str()))
+}
+
+struct Worker {
+    bench: Arc<Bench>,
+    trials: Arc<[PlannedTrial]>,
+    missing: Arc<[usize]>,
+    next: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Worker {
+    async fn work(self, sender: mpsc::Sender<Vec<Played>>) {
+        let handful = if self.bench.is_quick { HANDFUL } else { 1 };
+        loop {
+            let from = self.next.fetch_add(handful, Ordering::Relaxed);
+            if from >= self.missing.len() || self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let to = (from + handful).min(self.missing.len());
+            let mut played = Vec::with_capacity(handful);
+            for position in &self.missing[from..to] {
+                played.push(self.bench.play(&self.trials[*position], *position).await);
+            }
+            if sender.send(played).await.is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Attempt to outcome: what a grader reads of the work as it stood when the attempt stopped.
+
+mod answers;
+mod places;
+
+use std::{future::Future, pin::Pin};
+
+use crate::{
+    domain::{
+        task::Grader,
+        trial::{Attempt, Grade},
+    },
+    environment::Place,
+};
+
+/// What the harness could not judge, in words.
+pub type Fault = String;
+
+/// A part of a grade, before violations are added.
+#[derive(Debug, Clone, PartialEq)]
+struct Mark {
+    completed: bool,
+    score: f64,
+    criteria: Vec<(String, bool)>,
+}
+
+/// Judges an attempt.
+///
+/// # Errors
+/// The harness could not judge: there is no world or workspace to look at, or a grading program failed to start, to
+/// end, or to be understood.
+pub async fn grade(grader: &Grader, attempt: &Attempt, place: &Place<'_>) -> Result<Grade, Fault> {
+    let mark = mark(grader, attempt, place).await?;
+    let violations = match place {
+        Place::Desk(desk) => desk.violations(),
+        Place::Nowhere | Place::Workspace(_) => Vec::new(),
+    };
+    Ok(Grade {
+        completed: mark.completed,
+        score: mark.score,
+        criteria: mark.criteria,
+        violations,
+    })
+}
+
+type Marking<'a> = Pin<Box<dyn Future<Output = Result<Mark, Fault>> + Send + 'a>>;
+
+fn mark<'a>(grader: &'a Grader, attempt: &'a Attempt, place: &'a Place<'a>) -> Marking<'a> {
+    Box::pin(async move {
+        let answer = attempt.answer.as_deref().unwrap_or_default();
+        match grader {
+            Grader::Exact { text } => Ok(answers::exact(answer, text)),
+            Grader::Contains {
+                all_of,
+                any_of,
+                none_of,
+            } => Ok(answers::contains(answer, (all_of, any_of, none_of))),
+            Grader::Pattern { regex } => answers::pattern(answer, regex),
+            Grader::Number { value, tolerance } => Ok(answers::number(answer, *value, *tolerance)),
+            Grader::Fields { equal } => Ok(answers::fields(answer, equal)),
+            Grader::State { holds } => places::state(holds, place),
+            Grader::Files { files } => places::files(files, place),
+            Grader::Command { run, seconds } => places::command(run, *seconds, answer, place).await,
+            Grader::All(parts) => Ok(all(&marks(parts, attempt, place).await?)),
+            Grader::Any(parts) => Ok(any(&marks(parts, attempt, place).await?)),
+            Grader::Weighted { parts, pass } => {
+                let graders = parts.iter().map(|(_, grader)| grader);
+                let mut marked = Vec::new();
+                for grader in graders {
+                    marked.push(mark(grader, attempt, place).await?);
+                }
+                let weights: Vec<f64> = parts.iter().map(|(weight, _)| *weight).collect();
+                Ok(weighted(&weights, &marked, *pass))
+            }
+        }
+    })
+}
+
+async fn marks(
+    parts: &[Grader],
+    attempt: &Attempt,
+    place: &Place<'_>,
+) -> Result<Vec<Mark>, Fault> {
+    let mut marks = Vec::new();
+    for part in parts {
+        marks.push(mark(part, attempt, place).await?);
+    }
+    Ok(marks)
+}
+
+fn all(marks: &[Mark]) -> Mark {
+    Mark {
+        completed: marks.iter().all(|it| it.completed),
+        score: marks.iter().map(|it| it.score).fold(1.0, f64::min),
+        criteria: joined(marks),
+    }
+}
+
+fn any(marks: &[Mark]) -> Mark {
+    Mark {
+        completed: marks.iter().any(|it| it.completed),
+        score: marks.iter().map(|it| it.score).fold(0.0, f64::max),
+        criteria: joined(marks),
+    }
+}
+
+fn weighted(weights: &[f64], marks: &[Mark], pass: f64) -> Mark {
+    let total: f64 = weights.iter().sum();
+    let sum: f64 = weights.iter().zip(marks).map(|(weight, it)| weight * it.score).sum();
+    let score = (sum / total).clamp(0.0, 1.0);
+    Mark {
+        completed: score >= pass,
+        score,
+        criteria: joined(marks),
+    }
+}
+
+fn joined(marks: &[Mark]) -> Vec<(String, bool)> {
+    marks.iter().flat_map(|it| it.criteria.iter().cloned()).collect()
+}
+
+impl Mark {
+    /// A mark over criteria that must all be met; the score is the share met.
+    fn of(criteria: Vec<(String, bool)>) -> Self {
+        let met = criteria.iter().filter(|(_, met)| *met).count();
+        Self {
+            completed: met == criteria.len(),
+            score: if criteria.is_empty() {
+                1.0
+            } else {
+                met as f64 / criteria.len() as f64
+            },
+            criteria,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::trial::{Stop, Usage};
+
+    fn attempt(answer: &str) -> Attempt {
+        Attempt {
+            answer: Some(answer.to_owned()),
+            stop: Stop::Finished,
+            usage: Usage::default(),
+            surfaced: Vec::new(),
+            followed: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    async fn completed(grader: &Grader, answer: &str) -> (bool, f64) {
+        let grade = grade(grader, &attempt(answer), &Place::Nowhere).await.unwrap();
+        (grade.completed, grade.score)
+    }
+
+    fn exact(text: &str) -> Grader {
+        Grader::Exact { text: text.to_owned() }
+    }
+
+    #[tokio::test]
+    async fn all_any_and_weighted_combine_their_parts() {
+        let yes_no = || vec![exact("42"), exact("43")];
+        assert_eq!(completed(&Grader::All(yes_no()), "42").await, (false, 0.0));
+        assert_eq!(completed(&Grader::Any(yes_no()), "42").await, (true, 1.0));
+        let weighted = Grader::Weighted { parts: vec![(3.0, exact("42")), (1.0, exact("43"))], pass: 0.7 };
+        assert_eq!(completed(&weighted, "42").await, (true, 0.75));
+        assert_eq!(completed(&weighted, "43").await, (false, 0.25));
+    }
+
+    #[tokio::test]
+    async fn a_state_without_a_world_is_a_fault_of_the_harness() {
+        let grader = Grader::State { holds: Vec::new() };
+        let fault = grade(&grader, &attempt(""), &Place::Nowhere).await.unwrap_err();
+        assert_eq!(fault, "a `state` grader needs a world, and this task has none");
+    }
+}

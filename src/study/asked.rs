@@ -1,0 +1,183 @@
+//! What a run was asked to do: everything that affects what is replayed, and its fingerprint.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agents::Agent,
+    domain::{
+        id::{ArmName, Digest},
+        memory::Store,
+        suite::Suite,
+    },
+    dreaming::Dreamer,
+    error::{Error, Result},
+    study::plan::Amount,
+};
+
+/// A run to be played.
+pub struct Asked {
+    /// The suite.
+    pub suite: Arc<Suite>,
+    /// Who attempts.
+    pub agent: Arc<dyn Agent>,
+    /// Who dreams.
+    pub dreamer: Arc<dyn Dreamer>,
+    /// A store to judge instead of dreaming one.
+    pub memory: Option<Store>,
+    /// Names of the built-in arms wanted.
+    pub arms: Vec<String>,
+    /// Stores replayed beside them.
+    pub extra: Vec<(ArmName, Store)>,
+    /// How much is played.
+    pub amount: Amount,
+    /// The seed of all trials.
+    pub seed: u64,
+    /// What was typed, to be asked again on `--resume`.
+    pub typed: Typed,
+}
+
+/// The choices of the command line, by value; paths as they were typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Typed {
+    /// The suite's folder.
+    pub suite: String,
+    /// Another world than the suite's own.
+    pub world_seed: Option<u64>,
+    /// The agent.
+    pub agent: String,
+    /// The dreamer.
+    pub dreamer: String,
+    /// A store to judge instead of dreaming one.
+    pub memory: Option<String>,
+    /// The arms: built-in names, and `name=PATH`.
+    pub arms: Vec<String>,
+    /// Times each test task is attempted under each arm.
+    pub repeats: u32,
+    /// Times each practice task is attempted.
+    pub practice_repeats: u32,
+    /// Foldover pairs.
+    pub pairs: u32,
+    /// The seed of all trials.
+    pub seed: u64,
+}
+
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Asked").field("typed", &self.typed).finish_non_exhaustive()
+    }
+}
+
+impl Asked {
+    /// Whether a built-in arm is wanted.
+    pub fn wants(&self, arm: &str) -> bool {
+        self.arms.iter().any(|it| it == arm)
+    }
+
+    /// Digests of everything that affects what is replayed, by part.
+    pub fn parts(&self) -> BTreeMap<String, Digest> {
+        let mut parts = self.suite.digests.clone();
+        let mut add = |name: &str, text: String| {
+            parts.insert(name.to_owned(), Digest::of(text.as_bytes()));
+        };
+        add("version", env!("CARGO_PKG_VERSION").to_owned());
+        add("agent", self.agent.name());
+        add("dreamer", self.dreamer.name());
+        add("arms", self.arms.join(","));
+        add("amount", format!("{:?}", self.amount));
+        add("seed", self.seed.to_string());
+        if let Some(store) = &self.memory {
+            parts.insert("given memory".to_owned(), store.digest());
+        }
+        for (name, store) in &self.extra {
+            parts.insert(format!("arm {name}"), store.digest());
+        }
+        parts
+    }
+
+    /// The run's name: the digest over all parts.
+    pub fn fingerprint(&self) -> Digest {
+        let parts: Vec<String> =
+            self.parts().into_iter().map(|(name, digest)| format!("{name}\0{digest}")).collect();
+        Digest::of_parts(parts.iter().map(String::as_bytes))
+    }
+}
+
+/// `run.json`: what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunFile {
+    /// Version of this shape.
+    pub format: u32,
+    /// The version that wrote it.
+    pub dreameval: String,
+    /// The run's fingerprint.
+    pub run: Digest,
+    /// The choices made.
+    pub asked: Typed,
+    /// Digests of everything that affects what is replayed.
+    pub digests: BTreeMap<String, Digest>,
+    /// When it began and ended, by the caller's clock; the only times in a run.
+    pub times: BTreeMap<String, String>,
+}
+
+impl RunFile {
+    /// The file of a run.
+    pub fn of(asked: &Asked) -> Self {
+        Self {
+            format: 1,
+            dreameval: env!("CARGO_PKG_VERSION").to_owned(),
+            run: asked.fingerprint(),
+            asked: asked.typed.clone(),
+            digests: asked.parts(),
+            times: BTreeMap::new(),
+        }
+    }
+
+    /// Reads a `run.json`.
+    ///
+    /// # Errors
+    /// It is not one, or of another format.
+    pub fn parse(text: &str, path: &Path) -> Result<Self> {
+        let file: Self = serde_json::from_str(text).map_err(|fault| {
+            Error::input("this is not a `run.json`")
+                .in_file(path)
+                .at(fault.line().max(1), fault.column().max(1))
+                .because(fault)
+                .mend("name a folder that `dreameval run` wrote")
+        })?;
+        if file.format != 1 {
+            return Err(Error::input(format!("this run has format {}, and 1 is known here", file.format))
+                .in_file(path)
+                .mend("read it with the version that wrote it"));
+        }
+        Ok(file)
+    }
+
+    /// Refuses to go on where anything that affects what is replayed has changed, naming the part.
+    ///
+    /// # Errors
+    /// A part differs.
+    pub fn check(&self, asked: &Asked, path: &Path) -> Result<()> {
+        let now = asked.parts();
+        let names = self.digests.keys().chain(now.keys());
+        for name in names {
+            let (had, has) = (self.digests.get(name), now.get(name));
+            if had != has {
+                let short = |it: Option<&Digest>| {
+                    it.map_or_else(|| "nothing".to_owned(), |it| it.short().to_owned())
+                };
+                return Err(Error::integrity(format!(
+                    "this run was made from something else: `{name}` differs (had {}, now {})",
+                    short(had),
+                    short(has)
+                ))
+                .in_file(path)
+                .mend("restore what was changed, or start afresh with another `--out`"));
+            }
+        }
+        Ok(())
+    }
+}

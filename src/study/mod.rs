@@ -1,0 +1,191 @@
+//! The main job: practise, dream, replay every arm, decide, report.
+
+pub mod arms;
+pub mod asked;
+// pub mod conclusion;
+pub mod plan;
+pub mod rows;
+
+use std::{path::Path, sync::Arc};
+
+use crate::{
+    domain::{
+        dream::Dream,
+        id::ArmName,
+        memory::Store,
+        session::Session,
+    },
+    error::{Error, Result},
+    files,
+    formats::{memory, transcript::read_session},
+    runner::{
+        self, Keep, Pace,
+        bench::Bench,
+        event::Event,
+        journal::{self, Journal, Record},
+        plan::PlannedTrial,
+        transcripts::{self, Library, Pack},
+    },
+    study::{
+        asked::Asked,
+        plan::{Roster, practice, replay},
+    },
+};
+
+/// A run with everything played: what conclusions are drawn from.
+#[derive(Debug)]
+pub struct Finished {
+    /// The suite with its arms.
+    pub bench: Arc<Bench>,
+    /// The replay plan.
+    pub trials: Arc<[PlannedTrial]>,
+    /// One record per trial of it.
+    pub records: Vec<Record>,
+    /// The dream, where there was one.
+    pub dream: Option<Dream>,
+    /// Index of the arm in question.
+    pub candidate: Option<u16>,
+}
+
+/// Plays a run to its end in `folder`, where a part of it may be played already.
+///
+/// Returns `None` where it was stopped before its end; what was played is in the journal.
+///
+/// # Errors
+/// The folder belongs to another run, the disk fails, or the dreamer does.
+pub async fn run(
+    asked: &Asked,
+    folder: &Path,
+    pace: &Pace,
+    observe: &mut (dyn FnMut(&Event) + Send),
+) -> Result<Option<Finished>> {
+    let mut journal = Journal::resume(&journal::path_in(folder), &asked.fingerprint())?;
+    let pack_path = transcripts::path_in(folder);
+    let mut pack = Pack::open(&pack_path)?;
+    let mut bench = Bench::new(Arc::clone(&asked.suite), Arc::clone(&asked.agent), asked.seed)?;
+    let stored = add_store(&mut bench, "stored", asked.suite.memory.clone());
+    let mut dream = None;
+    let candidate_store = match &asked.memory {
+        Some(store) => Some(store.clone()),
+        None if asked.wants("dreamed") => {
+            let trials: Arc<[PlannedTrial]> =
+                practice(&asked.suite, &asked.amount, stored, asked.seed).into();
+            let practising = Arc::new(bench);
+            let keep = Keep {
+                journal: &mut journal,
+                pack: &mut pack,
+            };
+            let Some(records) = runner::play(&practising, &trials, pace, keep, observe).await? else {
+                return Ok(None);
+            };
+            bench = Arc::try_unwrap(practising)
+                .map_err(|_| Error::bug("a worker still holds the bench"))?;
+            let sessions = sessions_of(&pack_path, &records)?;
+            let dreamt = asked.dreamer.dream(&sessions, &asked.suite.memory).await?;
+            check_untouched(&dreamt)?;
+            observe(&Event::Dreamed {
+                sessions: sessions.len(),
+                learnings: memory::learnings(&dreamt.store).learnings.len(),
+            });
+            let store = dreamt.store.clone();
+            dream = Some(dreamt);
+            Some(store)
+        }
+        None => None,
+    };
+    let roster = add_arms(&mut bench, asked, stored, candidate_store);
+    let trials: Arc<[PlannedTrial]> =
+        replay(&asked.suite, &bench.arms, &roster, &asked.amount, asked.seed).into();
+    let bench = Arc::new(bench);
+    let keep = Keep {
+        journal: &mut journal,
+        pack: &mut pack,
+    };
+    let Some(records) = runner::play(&bench, &trials, pace, keep, observe).await? else {
+        return Ok(None);
+    };
+    pack.settle()?;
+    Ok(Some(Finished {
+        bench,
+        trials,
+        records,
+        dream,
+        candidate: roster.attributed,
+    }))
+}
+
+fn add_store(bench: &mut Bench, name: &str, store: Store) -> u16 {
+    let learnings = memory::learnings(&store);
+    bench.add_arm(ArmName::new(name), store, learnings)
+}
+
+/// Adds every arm that was asked for; an arm's index is its place on the bench.
+fn add_arms(bench: &mut Bench, asked: &Asked, stored: u16, candidate: Option<Store>) -> Roster {
+    let mut roster = Roster {
+        replayed: Vec::new(),
+        swept: Vec::new(),
+        attributed: None,
+    };
+    if asked.wants("bare") {
+        let bare = add_store(bench, "bare", Store::default());
+        roster.replayed.push(bare);
+        roster.swept.push(bare);
+    }
+    if asked.wants("stored") {
+        roster.replayed.push(stored);
+    }
+    if let Some(store) = candidate {
+        let dreamed = add_store(bench, "dreamed", store);
+        roster.replayed.push(dreamed);
+        roster.swept.push(dreamed);
+        roster.attributed = Some(dreamed);
+        if asked.wants("placebo")
+            && let Some(world) = asked.suite.world()
+        {
+            let arm = &bench.arms[usize::from(dreamed)];
+            let store = arms::placebo(&arm.learnings, &arm.readings, world);
+            let placebo = add_store(bench, "placebo", store);
+            roster.replayed.push(placebo);
+            roster.swept.push(placebo);
+        }
+    }
+    if asked.wants("oracle")
+        && let Some(world) = asked.suite.world()
+    {
+        let oracle = add_store(bench, "oracle", arms::oracle(world));
+        roster.replayed.push(oracle);
+    }
+    for (name, store) in &asked.extra {
+        let extra = add_store(bench, name.as_str(), store.clone());
+        roster.replayed.push(extra);
+    }
+    roster
+}
+
+/// The practice sessions, as their transcripts tell them, in plan order.
+fn sessions_of(pack: &Path, records: &[Record]) -> Result<Vec<Session>> {
+    let library = if files::exists(pack) {
+        Library::read(pack)?
+    } else {
+        return Ok(Vec::new());
+    };
+    let mut sessions = Vec::new();
+    for digest in records.iter().filter_map(|record| record.transcript.as_ref()) {
+        sessions.push(read_session(&library.get(digest)?, pack)?);
+    }
+    Ok(sessions)
+}
+
+/// A dream never writes to its input.
+fn check_untouched(dream: &Dream) -> Result<()> {
+    if dream.input_before == dream.input_after {
+        return Ok(());
+    }
+    Err(Error::integrity(format!(
+        "the dreamer `{}` changed its input store (it was {}, now {})",
+        dream.dreamer,
+        dream.input_before.short(),
+        dream.input_after.short()
+    ))
+    .mend("restore the store and use a dreamer that writes a new one"))
+}

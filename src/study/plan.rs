@@ -1,0 +1,157 @@
+//! Which trials a run plays: practice first, then every arm, the sweep and the foldover pairs.
+
+use crate::{
+    domain::{
+        suite::Suite,
+        task::Split,
+        trial::Half,
+    },
+    draw::Key,
+    runner::{
+        bench::Arm,
+        plan::{Lane, PlannedTrial, Stage, interleave},
+    },
+};
+
+/// How much is played.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amount {
+    /// Times each practice task is attempted.
+    pub practice_repeats: u32,
+    /// Times each test task is attempted under each arm.
+    pub repeats: u32,
+    /// Foldover pairs.
+    pub pairs: u32,
+}
+
+/// The practice trials, under the arm `stored` (index `arm`).
+pub fn practice(suite: &Suite, amount: &Amount, arm: u16, seed: u64) -> Vec<PlannedTrial> {
+    let mut trials = Vec::new();
+    for repeat in 0..amount.practice_repeats {
+        for (task, it) in suite.split(Split::Practice) {
+            trials.push(PlannedTrial {
+                stage: Stage::Practice,
+                number: 0,
+                task: small(task),
+                arm,
+                repeat,
+                steps: it.brief.limits.steps,
+                is_headline: true,
+                lane: Lane::Practice,
+                pair: None,
+                subset: None,
+                keeps_transcript: true,
+            });
+        }
+    }
+    interleave(trials, seed)
+}
+
+/// Indices of the arms that matter to the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roster {
+    /// Every arm that is replayed.
+    pub replayed: Vec<u16>,
+    /// Those played once more at each other budget.
+    pub swept: Vec<u16>,
+    /// The arm whose learnings are attributed.
+    pub attributed: Option<u16>,
+}
+
+/// The replay trials of all arms, the sweep and the foldover pairs.
+pub fn replay(
+    suite: &Suite,
+    arms: &[Arm],
+    roster: &Roster,
+    amount: &Amount,
+    seed: u64,
+) -> Vec<PlannedTrial> {
+    let mut trials = Vec::new();
+    for (task, it) in suite.split(Split::Test) {
+        let base = PlannedTrial {
+            stage: Stage::Replay,
+            number: 0,
+            task: small(task),
+            arm: 0,
+            repeat: 0,
+            steps: it.brief.limits.steps,
+            is_headline: true,
+            lane: Lane::Arms,
+            pair: None,
+            subset: None,
+            keeps_transcript: true,
+        };
+        for arm in &roster.replayed {
+            for repeat in 0..amount.repeats {
+                trials.push(PlannedTrial {
+                    arm: *arm,
+                    repeat,
+                    ..base.clone()
+                });
+            }
+        }
+        for arm in &roster.swept {
+            let others = suite.sweep_steps.iter().filter(|steps| **steps != base.steps);
+            trials.extend(others.map(|steps| PlannedTrial {
+                arm: *arm,
+                steps: *steps,
+                is_headline: false,
+                keeps_transcript: false,
+                ..base.clone()
+            }));
+        }
+    }
+    if let Some(arm) = roster.attributed {
+        trials.extend(foldover(suite, &arms[usize::from(arm)], arm, amount.pairs, seed));
+    }
+    interleave(trials, seed)
+}
+
+/// Pairs of a random subset of the eligible learnings and its complement, on the same task with the same luck.
+///
+/// Tasks come in shuffled rounds, so that each with an eligible learning is drawn equally often.
+fn foldover(suite: &Suite, arm: &Arm, index: u16, pairs: u32, seed: u64) -> Vec<PlannedTrial> {
+    let key = Key::root(seed).word("foldover");
+    let tasks: Vec<usize> = suite
+        .split(Split::Test)
+        .map(|(task, _)| task)
+        .filter(|task| !arm.eligible[*task].is_empty())
+        .collect();
+    let mut trials = Vec::new();
+    if tasks.is_empty() {
+        return trials;
+    }
+    let mut round = Vec::new();
+    for pair in 0..pairs {
+        let at = pair as usize % tasks.len();
+        if at == 0 {
+            let number = u64::from(pair) / tasks.len() as u64;
+            round = key.word("round").number(number).permutation(tasks.len());
+        }
+        let task = tasks[round[at]];
+        let coins = key.word("coin").number(u64::from(pair));
+        let (heads, tails): (Vec<u16>, Vec<u16>) = arm.eligible[task]
+            .iter()
+            .partition(|learning| coins.chance(u64::from(**learning), 500));
+        for (half, subset) in [(Half::Subset, heads), (Half::Complement, tails)] {
+            trials.push(PlannedTrial {
+                stage: Stage::Replay,
+                number: 0,
+                task: small(task),
+                arm: index,
+                repeat: pair / small(tasks.len()).max(1),
+                steps: suite.tasks[task].brief.limits.steps,
+                is_headline: true,
+                lane: Lane::Foldover,
+                pair: Some((pair, half)),
+                subset: Some(subset),
+                keeps_transcript: false,
+            });
+        }
+    }
+    trials
+}
+
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

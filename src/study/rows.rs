@@ -1,0 +1,80 @@
+//! Records become the rows all analysis reads.
+
+use crate::{
+    domain::{
+        id::{ArmName, Digest, LearningId},
+        trial::{Outcome, TrialRow},
+    },
+    runner::{
+        bench::{Arm, Bench},
+        journal::Record,
+        plan::PlannedTrial,
+    },
+};
+
+/// One row per replayed trial, in plan order.
+pub fn rows(bench: &Bench, run: &Digest, trials: &[PlannedTrial], records: &[Record]) -> Vec<TrialRow> {
+    trials.iter().zip(records).map(|(trial, record)| row(bench, run, trial, record)).collect()
+}
+
+fn row(bench: &Bench, run: &Digest, trial: &PlannedTrial, record: &Record) -> TrialRow {
+    let task = &bench.suite.tasks[trial.task as usize];
+    let arm = &bench.arms[usize::from(trial.arm)];
+    let ids = |indices: &[u16]| named(arm, indices);
+    let eligible = &arm.eligible[trial.task as usize];
+    let given: Vec<LearningId> = match &trial.subset {
+        Some(subset) => ids(subset),
+        None => arm.learnings.iter().map(|it| it.id.clone()).collect(),
+    };
+    let (completed, score, violations, criteria, broken) = match &record.outcome {
+        Outcome::Graded(grade) => (
+            Some(grade.completed),
+            Some(grade.score),
+            Some(u32::try_from(grade.violations.len()).unwrap_or(u32::MAX)),
+            grade.criteria.clone(),
+            None,
+        ),
+        Outcome::Broken(fault) => (None, None, None, Vec::new(), Some(fault.clone())),
+    };
+    TrialRow {
+        run: run.to_string(),
+        suite: bench.suite.name.clone(),
+        task: task.id.clone(),
+        family: task.family.clone(),
+        role: task.brief.role.clone(),
+        split: task.split.word().to_owned(),
+        repeat: trial.repeat,
+        seed: Some(bench.seed),
+        arm: match trial.pair {
+            Some(_) => ArmName::new("foldover"),
+            None => arm.name.clone(),
+        },
+        budget: (!trial.is_headline).then_some(trial.steps),
+        pair: trial.pair.map(|(pair, _)| pair),
+        half: trial.pair.map(|(_, half)| half),
+        memory_digest: arm.digest.to_string(),
+        learnings: given,
+        completed,
+        score,
+        violations,
+        stop: record.stop,
+        broken,
+        criteria,
+        usage: record.usage,
+        eligible: ids(eligible),
+        surfaced: ids(&record.surfaced),
+        followed: ids(&record.followed),
+        agent: bench.agent.name(),
+        model: String::new(),
+        grader_digest: task.grader_digest.to_string(),
+        transcript: record.transcript.as_ref().map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+fn named(arm: &Arm, indices: &[u16]) -> Vec<LearningId> {
+    indices
+        .iter()
+        .filter_map(|index| arm.learnings.get(usize::from(*index)))
+        .map(|learning| learning.id.clone())
+        .collect()
+}
