@@ -110,17 +110,17 @@ pub fn decide(evidence: &Evidence, policy: &Policy, question: &Question) -> Drea
     let verdict = word(stop, &contrasts);
     let deciding = deciding(&contrasts);
     let first = contrasts.iter().find(|it| it.finding != Finding::NotRun);
+    let first_compared =
+        first.and_then(|it| comparison(evidence, &question.candidate, &it.baseline));
     DreamVerdict {
         verdict,
         question: question.clone(),
         sentence: sentence(verdict, deciding, evidence, question),
-        reasons: reasons(&contrasts, deciding),
+        reasons: reasons(&contrasts, deciding, first_compared),
         stopped_at: deciding
             .filter(|_| stop.is_some())
             .map(|it| it.baseline.clone()),
-        hurt: first
-            .and_then(|it| comparison(evidence, &question.candidate, &it.baseline))
-            .map_or_else(Vec::new, |it| hurt(it, policy)),
+        hurt: first_compared.map_or_else(Vec::new, |it| hurt(it, policy)),
         contrasts,
     }
 }
@@ -223,8 +223,12 @@ fn inner(subject: &str) -> String {
     }
 }
 
-fn reasons(contrasts: &[ContrastVerdict], deciding: Option<&ContrastVerdict>) -> Vec<String> {
-    contrasts
+fn reasons(
+    contrasts: &[ContrastVerdict],
+    deciding: Option<&ContrastVerdict>,
+    first: Option<&Comparison>,
+) -> Vec<String> {
+    let mut reasons: Vec<String> = contrasts
         .iter()
         .filter(|it| {
             // The sentence has said the deciding one already, but not what broke.
@@ -232,7 +236,15 @@ fn reasons(contrasts: &[ContrastVerdict], deciding: Option<&ContrastVerdict>) ->
                 || deciding.is_none_or(|other| other.baseline != it.baseline)
         })
         .map(|it| it.says.clone())
-        .collect()
+        .collect();
+    let excluded = first.map_or(0, |it| it.excluded_tasks.len());
+    if 0 < excluded {
+        reasons.push(format!(
+            "{} left out of the difference, because one arm has no graded attempt there.",
+            count(excluded, "task")
+        ));
+    }
+    reasons
 }
 
 fn hurt(compared: &Comparison, policy: &Policy) -> Vec<Hurt> {

@@ -1,0 +1,83 @@
+//! The cases CI sees: the dream, each learning, each criterion.
+
+use crate::{
+    error::count,
+    promotion::{
+        dream::DreamWord,
+        figures::{arm_words, percent, plain_points},
+        verdict::Verdict,
+    },
+    report::{
+        Inputs,
+        inputs::Criterion,
+        page::{Case, CaseStatus},
+    },
+};
+
+/// Every case, in the order dream, learnings, criteria.
+///
+/// Harm fails, whatever is not kept is skipped with its reason, and a criterion fails when the candidate met it
+/// less often than the first baseline by more than the tolerated loss.
+pub fn all(inputs: &Inputs<'_>) -> Vec<Case> {
+    let mut cases = vec![dream(inputs)];
+    cases.extend(inputs.verdicts.learnings.iter().map(|it| Case {
+        group: "learnings".to_owned(),
+        name: format!("{} ({})", it.name, it.id),
+        status: match it.verdict {
+            Verdict::Promote => CaseStatus::Passed,
+            Verdict::Hold | Verdict::Reject => CaseStatus::Skipped,
+            Verdict::Demote => CaseStatus::Failed,
+        },
+        says: format!("{}: {}", it.verdict.word(), it.reasons.join("; ")),
+    }));
+    cases.extend(inputs.criteria.iter().map(|it| criterion(inputs, it)));
+    cases
+}
+
+fn dream(inputs: &Inputs<'_>) -> Case {
+    let dream = &inputs.verdicts.dream;
+    Case {
+        group: "dream".to_owned(),
+        name: format!("{} helps", dream.question.subject),
+        status: match dream.verdict {
+            DreamWord::Helps => CaseStatus::Passed,
+            DreamWord::NoUsefulEffect | DreamWord::Undecided => CaseStatus::Skipped,
+            DreamWord::Harms => CaseStatus::Failed,
+        },
+        says: dream.sentence.clone(),
+    }
+}
+
+fn criterion(inputs: &Inputs<'_>, criterion: &Criterion) -> Case {
+    let share =
+        |(met, trials): (u32, u32)| (0 < trials).then(|| f64::from(met) / f64::from(trials));
+    let tolerated = inputs.verdicts.policy.effect.tolerated_loss;
+    let (status, end) = match (share(criterion.baseline), share(criterion.candidate)) {
+        (Some(was), Some(is)) if is < was - tolerated => (
+            CaseStatus::Failed,
+            format!("; a loss of more than {}", plain_points(tolerated)),
+        ),
+        (_, Some(_)) => (CaseStatus::Passed, String::new()),
+        (_, None) => (CaseStatus::Skipped, String::new()),
+    };
+    let side = |arm: &str, counts: (u32, u32)| {
+        let rate = share(counts).map_or_else(|| "not graded".to_owned(), percent);
+        let attempts = count(counts.1 as usize, "attempt");
+        format!(
+            "{} of {attempts} with {} ({rate})",
+            counts.0,
+            arm_words(arm)
+        )
+    };
+    let candidate = &inputs.verdicts.dream.question.candidate;
+    let mut says = format!("met in {}", side(candidate, criterion.candidate));
+    if let Some(baseline) = inputs.first_baseline() {
+        says += &format!(", in {}", side(baseline, criterion.baseline));
+    }
+    Case {
+        group: "criteria".to_owned(),
+        name: criterion.name.clone(),
+        status,
+        says: says + &end,
+    }
+}

@@ -1,0 +1,73 @@
+//! What each arm costs: steps, words read, dollars where they are known.
+
+use crate::{
+    analysis::evidence::ArmSummary,
+    promotion::figures::{amount, arm_words},
+    report::{
+        Inputs,
+        page::{Block, Cell, Section, Table},
+    },
+};
+
+/// The section; `None` where no arm measured any cost.
+pub fn section(inputs: &Inputs<'_>) -> Option<Section> {
+    let arms: Vec<&ArmSummary> = inputs
+        .evidence
+        .arms
+        .iter()
+        .filter(|it| measured(it))
+        .collect();
+    if arms.is_empty() {
+        return None;
+    }
+    let lead = vec!["What was not measured is said to be so; it is not zero.".to_owned()];
+    let mut section = Section::new("cost", "What it costs", lead);
+    let mut table = Table::new(
+        "Per attempt and per completed attempt",
+        &[
+            "Memory",
+            "#Learnings in the store",
+            "#Tool calls per attempt",
+            "#Tool calls per completed attempt",
+            "#Words of memory read per attempt",
+            "#Of them applied, shown, followed per attempt",
+            "#Dollars in all",
+            "#Dollars per completed attempt",
+        ],
+    );
+    table.rows = arms.into_iter().map(row).collect();
+    section.blocks.push(Block::Table(table));
+    Some(section)
+}
+
+fn measured(arm: &ArmSummary) -> bool {
+    arm.mean_steps.is_some() || arm.mean_words_read.is_some() || arm.cost_usd.is_some()
+}
+
+fn row(arm: &ArmSummary) -> Vec<Cell> {
+    let completed = Some(arm.rate.completed).filter(|it| 0.0 < *it);
+    let trials = f64::from(arm.rate.trials);
+    let steps_each = completed
+        .zip(arm.mean_steps)
+        .map(|(done, steps)| steps * trials / done);
+    let dollars_each = completed.zip(arm.cost_usd).map(|(done, cost)| cost / done);
+    let delivery = [arm.mean_eligible, arm.mean_surfaced, arm.mean_followed];
+    let delivery: Option<Vec<String>> = delivery.into_iter().map(|it| it.map(amount)).collect();
+    vec![
+        Cell::text(arm_words(&arm.arm)),
+        Cell::text(arm.learnings.to_string()),
+        Cell::or_unknown(arm.mean_steps.map(amount)),
+        Cell::or_unknown(steps_each.map(amount)),
+        Cell::or_unknown(arm.mean_words_read.map(amount)),
+        Cell::or_unknown(delivery.map(|it| it.join(", "))),
+        Cell::or_unknown(arm.cost_usd.map(dollars)),
+        Cell::or_unknown(dollars_each.map(dollars)),
+    ]
+}
+
+fn dollars(amount: f64) -> String {
+    match amount < 0.1 {
+        true => format!("${amount:.4}"),
+        false => format!("${amount:.2}"),
+    }
+}
