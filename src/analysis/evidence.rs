@@ -128,7 +128,7 @@ pub struct Comparison {
     pub improved_tasks: Vec<TaskChange>,
     /// Regressed tasks by name, largest loss first.
     pub regressed_tasks: Vec<TaskChange>,
-    /// The same difference within each family.
+    /// The same difference within each family; empty where every task is its own.
     pub by_family: Vec<GroupDifference>,
     /// The same difference within each role.
     pub by_role: Vec<GroupDifference>,
@@ -157,7 +157,7 @@ pub struct DifferenceEvidence {
     pub interval: Option<Bounds>,
     /// Two-sided.
     pub p: Option<f64>,
-    /// `cr2`, `task` or `exact-fallback`.
+    /// `cr2`, `task` or `exact-fallback`; `none` where no task has both arms.
     pub method: String,
     /// CR1 standard error by family.
     pub se_cr1: Option<f64>,
@@ -174,7 +174,7 @@ pub struct RatioEvidence {
     pub estimate: f64,
     /// 95 %, from the log scale; null where it cannot be had.
     pub interval: Option<Bounds>,
-    /// `log-cr2`, or `none`.
+    /// `log-cr2`, `log-task` where families say nothing, or `none`.
     pub method: String,
 }
 

@@ -187,7 +187,7 @@ impl<'table> View<'table> {
         false
     }
 
-    /// Everything but the outcome and the number of the attempt.
+    /// Everything but the outcome and the number of the attempt. The family is empty where this row does not say.
     fn trial(&self, row: &SheetRow) -> Result<TrialRow> {
         let named = |source: &Source, what: &str| {
             let text = source.text(row);
@@ -204,7 +204,6 @@ impl<'table> View<'table> {
             }
         };
         let task = named(&self.task, "task")?;
-        let family = Some(text(self.family.as_ref(), row)).filter(|text| !text.is_empty());
         let [role, split, agent, model, grader_digest, suite] = self
             .labels
             .each_ref()
@@ -216,7 +215,7 @@ impl<'table> View<'table> {
         Ok(TrialRow {
             run: String::new(),
             suite,
-            family: FamilyId::new(family.unwrap_or_else(|| task.clone())),
+            family: FamilyId::new(text(self.family.as_ref(), row)),
             task: TaskId::new(task),
             role,
             split,

@@ -5,9 +5,11 @@ mod own;
 mod reading;
 mod repeats;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::analysis::frames::{column_names, read_parquet};
+use crate::domain::id::{FamilyId, TaskId};
 use crate::domain::trial::TrialRow;
 use crate::error::{Error, Result};
 use crate::formats::dataset::{Sheet, SheetRow, read_sheet};
@@ -102,26 +104,34 @@ pub fn read_trials(tables: &[Table], reading: &Reading) -> Result<Trials> {
         return Err(Error::usage("no row is left").mend("check the values given to `--where`"));
     }
     repeats::check(&placed, reading)?;
-    check_families(&placed)?;
+    settle_families(&mut placed)?;
     Ok(Trials {
         rows: placed.into_iter().map(|it| it.trial).collect(),
         warnings,
     })
 }
 
-fn check_families(placed: &[Placed<'_>]) -> Result<()> {
-    let mut families = std::collections::HashMap::new();
-    for it in placed {
-        let family = families.entry(&it.trial.task).or_insert(&it.trial.family);
-        if **family != it.trial.family {
-            let what = format!(
-                "task `{}` is in family `{family}` and in family `{}`",
-                it.trial.task, it.trial.family
-            );
+/// Gives a row without a family that of the task's other rows, or else the task itself.
+fn settle_families(placed: &mut [Placed<'_>]) -> Result<()> {
+    let mut families: HashMap<TaskId, FamilyId> = HashMap::new();
+    for it in placed
+        .iter()
+        .filter(|it| !it.trial.family.as_str().is_empty())
+    {
+        let (task, family) = (&it.trial.task, &it.trial.family);
+        let first = families
+            .entry(task.clone())
+            .or_insert_with(|| family.clone());
+        if first != family {
+            let what = format!("task `{task}` is in family `{first}` and in family `{family}`");
             return Err(it.table.fault(it.row, what).mend(
                 "a task has one family; name the right column with `--map family=COLUMN`, or `--map family=task` for none",
             ));
         }
+    }
+    for it in placed {
+        let alone = || FamilyId::new(it.trial.task.as_str());
+        it.trial.family = families.get(&it.trial.task).cloned().unwrap_or_else(alone);
     }
     Ok(())
 }
@@ -294,6 +304,38 @@ mod tests {
         assert!(
             fault("task,arm,family,outcome\na,x,f,1\na,y,g,1\n", &[], &[])
                 .contains("task `a` is in family `f` and in family `g`")
+        );
+    }
+
+    #[test]
+    fn a_row_without_a_family_has_that_of_its_task() {
+        let trials = read(
+            "task,arm,family,outcome\na,x,,1\na,y,f,1\nb,x,,1\n",
+            &[],
+            &[],
+        )
+        .unwrap();
+        assert_eq!(
+            trials
+                .rows
+                .iter()
+                .map(|row| row.family.as_str())
+                .collect::<Vec<_>>(),
+            ["f", "f", "b"]
+        );
+    }
+
+    #[test]
+    fn a_mapping_may_name_what_is_mapped_itself() {
+        let text = "model,q,cluster,arm,outcome\nm1,a,f,x,1\nm2,a,f,x,0\n";
+        let trials = read(text, &["task=model+q", "family=task"], &[]).unwrap();
+        assert_eq!(
+            trials
+                .rows
+                .iter()
+                .map(|row| row.family.as_str())
+                .collect::<Vec<_>>(),
+            ["m1/a", "m2/a"]
         );
     }
 

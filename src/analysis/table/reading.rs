@@ -125,10 +125,13 @@ impl Reading {
             if let Some(index) = table.sheet.column(theirs) {
                 return Ok(Some(alone(index)));
             }
-            let parts = theirs.split('+').map(|part| column(part, "--map", table));
+            let mut cells = Vec::new();
+            for part in theirs.split('+') {
+                cells.extend(self.part(part, table)?);
+            }
             return Ok(Some(Source {
                 heading: theirs.clone(),
-                cells: parts.collect::<Result<_>>()?,
+                cells,
             }));
         }
         let aliases = KNOWN
@@ -146,6 +149,17 @@ impl Reading {
         {
             Some((column, kind)) => Err(unreadable(column, kind, table)),
             None => Ok(None),
+        }
+    }
+
+    /// The columns one part of a mapping stands for: a column there, or what another of our columns is mapped to.
+    fn part(&self, part: &str, table: &Table) -> Result<Vec<usize>> {
+        match self.map.iter().find(|(ours, _)| ours == part) {
+            Some((_, theirs)) if table.sheet.column(part).is_none() => theirs
+                .split('+')
+                .map(|part| column(part, "--map", table))
+                .collect(),
+            _ => Ok(vec![column(part, "--map", table)?]),
         }
     }
 
