@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     analysis::evidence::{ArmSummary, Bounds, Comparison, Evidence},
     promotion::{
-        figures::{arm_words, of_trials, percent, plain_points, points, range, signed},
+        figures::{achieved, arm_words, percent, plain_points, points, range, signed},
         policy::Policy,
     },
     statistics::distributions::student_upper_quantile,
@@ -114,8 +114,9 @@ fn says(finding: Finding, compared: &Comparison, size: &str, policy: &Policy) ->
     if size.is_empty() {
         return format!("Against {label} there is no estimate.");
     }
-    let candidate = of_trials(&compared.candidate_rate);
-    let rates = format!("{candidate} against {}", of_trials(&compared.baseline_rate));
+    let candidate = achieved(&compared.candidate_rate, &compared.outcome);
+    let baseline = achieved(&compared.baseline_rate, &compared.outcome);
+    let rates = format!("{candidate} against {baseline}");
     let least = plain_points(policy.effect.least_gain);
     match finding {
         Finding::Gain => format!("It beat {label}: {rates} ({size})."),

@@ -11,7 +11,7 @@ use crate::{
     error::count,
     promotion::{
         contrast::{self, ContrastVerdict, Finding},
-        figures::{arm_words, of_trials},
+        figures::{achieved, arm_words},
         policy::Policy,
     },
 };
@@ -181,10 +181,10 @@ fn sentence(
     format!(
         "{}: {who} {did} {} attempts at {}, {} {}{size}.",
         claim(verdict, contrast, question),
-        of_trials(&compared.candidate_rate),
+        achieved(&compared.candidate_rate, &compared.outcome),
         count(compared.tasks as usize, "task"),
         arm_words(&compared.baseline),
-        of_trials(&compared.baseline_rate),
+        achieved(&compared.baseline_rate, &compared.outcome),
     )
 }
 
@@ -374,6 +374,17 @@ mod tests {
             decide(&evidence, &Policy::default(), &question).sentence,
             "“reflexion” helped: it completed 152 of 201 attempts at 67 tasks, “none” 61 of 201 (+22 points, 95 % \
              sure of at least +15)."
+        );
+    }
+
+    #[test]
+    fn scores_are_said_as_averages() {
+        let mut evidence = evidence(&[("bare", 0.45)]);
+        evidence.comparisons[0].outcome = "score".into();
+        assert_eq!(
+            decide(&evidence, &Policy::default(), &question()).sentence,
+            "Dreaming helped: dreamed memory scored 0.76 on average over 201 attempts at 67 tasks, no memory 0.30 on \
+             average over 201 (+45 points, 95 % sure of at least +38)."
         );
     }
 

@@ -85,6 +85,14 @@ pub fn arm_words(arm: &str) -> String {
     }
 }
 
+/// What an arm achieved: `152 of 201`, or `0.46 on average over 201` where `outcome` is `score`.
+pub fn achieved(rate: &RateEvidence, outcome: &str) -> String {
+    match (outcome, rate.rate) {
+        ("score", Some(mean)) => format!("{mean:.2} on average over {}", rate.trials),
+        _ => of_trials(rate),
+    }
+}
+
 /// `152 of 201`.
 pub fn of_trials(rate: &RateEvidence) -> String {
     format!("{} of {}", amount(rate.completed), rate.trials)

@@ -5,7 +5,7 @@ use crate::{
     error::{Result, count},
     promotion::{
         dream::DreamWord,
-        figures::{arm_words, names, of_trials, points},
+        figures::{achieved, arm_words, names, points},
         verdict::{Cause, LearningVerdict, Verdict},
     },
     report::{
@@ -22,6 +22,10 @@ use crate::{
 /// Names an answer gives before it counts the rest.
 const NAMED: usize = 2;
 
+/// Characters of a title and of what is said about it.
+const LONGEST_TITLE: usize = 80;
+const LONGEST_ABOUT: usize = 160;
+
 /// Characters of a name an answer gives.
 const LONGEST_NAME: usize = 40;
 
@@ -34,8 +38,8 @@ impl Report {
     pub fn new(inputs: &Inputs<'_>) -> Result<Self> {
         let sections = sections::all(inputs)?;
         Ok(Self {
-            title: inputs.run.title.clone(),
-            about: inputs.run.about.clone(),
+            title: shortened(&inputs.run.title, LONGEST_TITLE),
+            about: shortened(&inputs.run.about, LONGEST_ABOUT),
             headline: headline(inputs),
             answers: answers(inputs, &sections),
             sections,
@@ -100,7 +104,7 @@ fn compared(inputs: &Inputs<'_>, headline: &Comparison) -> String {
             format!(
                 "{} ({})",
                 arm_words(&it.baseline),
-                of_trials(&it.baseline_rate)
+                achieved(&it.baseline_rate, &it.outcome)
             )
         })
         .collect();
@@ -119,15 +123,11 @@ fn helped(inputs: &Inputs<'_>, headline: &Comparison) -> String {
         DreamWord::Harms => "No, it did harm",
         DreamWord::Undecided => "Not known yet",
     };
-    let did = match headline.outcome.as_str() {
-        "score" => "scored",
-        _ => "attempts",
-    };
     let estimate = headline.difference.estimate;
     format!(
-        "{word}: {} {did} against {}{}. {} of {} got better, {} worse.",
-        of_trials(&headline.candidate_rate),
-        of_trials(&headline.baseline_rate),
+        "{word}: {} attempts against {}{}. {} of {} got better, {} worse.",
+        achieved(&headline.candidate_rate, &headline.outcome),
+        achieved(&headline.baseline_rate, &headline.outcome),
         estimate.map_or_else(String::new, |it| format!(", {}", points(it))),
         headline.improved,
         count(headline.tasks as usize, "task"),
@@ -188,7 +188,10 @@ fn hurt(inputs: &Inputs<'_>, headline: &Comparison) -> String {
         .dream
         .hurt
         .iter()
-        .map(|it| format!("{} {}", it.group.group, points(it.group.estimate)))
+        .map(|it| {
+            let name = shortened(&it.group.group, LONGEST_NAME);
+            format!("{name} {}", points(it.group.estimate))
+        })
         .collect();
     if !groups.is_empty() {
         said.push(format!("Lost: {}.", names(&groups, NAMED)));
@@ -232,4 +235,44 @@ fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|it| it.to_uppercase().to_string());
     first.unwrap_or_default() + letters.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn the_answers_carry_their_numbers() {
+        let report = Report::new(&fixture::helpful().inputs()).expect("a report");
+        let answers: Vec<&str> = report.answers.iter().map(|it| it.answer.as_str()).collect();
+        assert_eq!(
+            answers,
+            [
+                "No memory (61 of 201), the store as it was (88 of 201) and placebo text (58 of 201): same 67 tasks, \
+                 same seeds.",
+                "Yes: 152 of 201 attempts against 61 of 201, +45 points. 48 of 67 tasks got better, 3 worse.",
+                "7 of 18 learnings: “Save a legacy .wpd as .docx before comp…”, “Run text recognition on a scan \
+                 first” and 5 more.",
+                "7 of 18 learnings, 4 without useful effect, 3 not yet told from noise: “Redact minors’ names in \
+                 family matters”, “Client names are written surname first” and 5 more.",
+                "4 of 18 learnings kept out: 1 does harm, 1 harms a role, 1 raises violations, 1 was screened out. \
+                 Lost: conflict-check −5.6 points. 3 of 67 tasks got worse, conflict-check-004 the most."
+            ]
+        );
+    }
+
+    #[test]
+    fn a_harmful_dream_is_said_to_be_one() {
+        let report = Report::new(&fixture::harmful().inputs()).expect("a report");
+        assert_eq!(
+            (report.headline.mood, report.headline.word.as_str()),
+            (Mood::Bad, "harms")
+        );
+        assert_eq!(
+            report.answers[1].answer,
+            "No, it did harm: 152 of 201 attempts against 61 of 201, −20 points. 48 of 67 tasks got better, 3 worse."
+        );
+        assert_eq!(report.answers[2].answer, "None of 18 learnings.");
+    }
 }

@@ -81,3 +81,50 @@ fn criterion(inputs: &Inputs<'_>, criterion: &Criterion) -> Case {
         says: says + &end,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn a_criterion_met_less_often_by_more_than_is_tolerated_fails() {
+        let cases = all(&fixture::helpful().inputs());
+        let criteria: Vec<(CaseStatus, &str)> = cases
+            .iter()
+            .filter(|it| it.group == "criteria")
+            .map(|it| (it.status, it.says.as_str()))
+            .collect();
+        assert_eq!(
+            criteria,
+            [
+                (
+                    CaseStatus::Passed,
+                    "met in 164 of 201 attempts with dreamed memory (82 %), in 71 of 201 attempts with no memory (35 %)"
+                ),
+                (
+                    CaseStatus::Passed,
+                    "met in 158 of 201 attempts with dreamed memory (79 %), in 66 of 201 attempts with no memory (33 %)"
+                ),
+                (
+                    CaseStatus::Failed,
+                    "met in 181 of 201 attempts with dreamed memory (90 %), in 196 of 201 attempts with no memory \
+                     (98 %); a loss of more than 3 points"
+                )
+            ]
+        );
+    }
+
+    #[test]
+    fn promoted_passes_demoted_fails_and_the_rest_is_skipped() {
+        let cases = all(&fixture::helpful().inputs());
+        let number = |status| {
+            cases
+                .iter()
+                .filter(|it| it.group == "learnings" && it.status == status)
+                .count()
+        };
+        let numbers = [CaseStatus::Passed, CaseStatus::Skipped, CaseStatus::Failed].map(number);
+        assert_eq!(numbers, [7, 10, 1]);
+    }
+}

@@ -43,11 +43,11 @@ pub fn page(report: &Report) -> String {
 fn top(report: &Report) -> Markup {
     html! {
         header {
+            (headline(&report.headline))
             p.kicker {
                 b { bdi { (report.title) } }
                 @if !report.about.is_empty() { " · " bdi { (report.about) } }
             }
-            (headline(&report.headline))
             @if !report.answers.is_empty() {
                 dl.answers { @for it in &report.answers { (answer(it)) } }
             }
@@ -242,4 +242,108 @@ fn base64(digest: &Digest) -> String {
         text.push('=');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    fn helpful() -> String {
+        page(&Report::new(&fixture::helpful().inputs()).expect("a report"))
+    }
+
+    #[test]
+    fn the_policy_names_the_style_by_its_hash_and_allows_nothing_else() {
+        let html = helpful();
+        let style = &html[html.find("<style>").expect("a style") + "<style>".len()..];
+        let style = &style[..style.find("</style>").expect("its end")];
+        let hash = base64(&Digest::of(style.as_bytes()));
+        let policy = format!(
+            "content=\"default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'\""
+        );
+        assert!(html.contains(&policy), "{policy}");
+        for request in ["<script", " style=", " src=", "href=\"http", "url("] {
+            assert!(!html.contains(request), "{request}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_named_in_base64() {
+        let empty = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        assert_eq!(base64(&Digest::of(b"")), empty);
+    }
+
+    #[test]
+    fn the_first_screen_answers_five_questions_and_names_no_method() {
+        let html = helpful();
+        let first =
+            &html[html.find("<header>").expect("a header")..html.find("<main").expect("a main")];
+        for question in [
+            "Compared with what?",
+            "Did it help?",
+            "What stays?",
+            "What was noise?",
+            "Where did it hurt?",
+        ] {
+            assert!(first.contains(question), "{question}");
+        }
+        for method in [
+            "CR2",
+            "McNemar",
+            "Banzhaf",
+            "Wilson",
+            "Benjamini",
+            "Holm",
+            "p-value",
+        ] {
+            assert!(!first.contains(method), "{method}");
+        }
+    }
+
+    #[test]
+    fn every_answer_leads_to_a_section() {
+        let report = Report::new(&fixture::helpful().inputs()).expect("a report");
+        let html = page(&report);
+        for answer in &report.answers {
+            assert!(html.contains(&format!("<section id=\"{}\">", answer.section)));
+        }
+    }
+
+    #[test]
+    fn a_comparison_leaves_out_what_it_does_not_have() {
+        let report = Report::new(&fixture::foreign().inputs()).expect("a report");
+        let titles: Vec<&str> = report.sections.iter().map(|it| it.title.as_str()).collect();
+        assert_eq!(
+            titles,
+            [
+                "Compared with what",
+                "Where it hurt",
+                "What it costs",
+                "If missing trials were counted otherwise",
+                "What this cannot say",
+                "Where it comes from",
+                "How this was computed"
+            ]
+        );
+        let questions: Vec<&str> = report
+            .answers
+            .iter()
+            .map(|it| it.question.as_str())
+            .collect();
+        assert_eq!(
+            questions,
+            ["Compared with what?", "Did it help?", "Where did it hurt?"]
+        );
+    }
+
+    #[test]
+    fn names_from_outside_stay_text() {
+        let cell = Cell::Named {
+            name: "<b>&\"'".into(),
+            detail: String::new(),
+        };
+        let html = content(&cell).into_string();
+        assert_eq!(html, "<bdi class=\"name\">&lt;b&gt;&amp;&quot;'</bdi>");
+    }
 }

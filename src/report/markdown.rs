@@ -120,10 +120,14 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-/// An indented block, which no backtick can end.
+/// Preformatted text as HTML, which no backtick and no empty line can end.
 fn code(text: &str) -> String {
-    let lines: String = text.lines().map(|line| format!("    {line}\n")).collect();
-    format!("\n{}", lines.replace("::", ":\u{200b}:"))
+    let safe = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace("::", "&#58;&#58;");
+    format!("\n<pre>{safe}</pre>\n")
 }
 
 fn transcripts(pair: &Transcripts) -> String {
@@ -170,4 +174,67 @@ pub fn escaped(text: &str) -> String {
         }
     }
     safe.replace("::", "&#58;&#58;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{fixture, page::Mood};
+
+    #[test]
+    fn nothing_from_outside_becomes_markup() {
+        assert_eq!(
+            escaped("a|b `c` <img> @all [x](y) *z* _w_\n::error::& #1"),
+            "a\\|b \\`c\\` &lt;img&gt; &#64;all \\[x\\](y) \\*z\\* \\_w\\_ &#58;&#58;error&#58;&#58;&amp; \\#1"
+        );
+    }
+
+    #[test]
+    fn the_first_line_is_the_verdict_with_its_denominator() {
+        let text = page(&Report::new(&fixture::helpful().inputs()).expect("a report"));
+        assert_eq!(
+            text.lines().next(),
+            Some(
+                "▲ **Dreaming helped: dreamed memory completed 152 of 201 attempts at 67 tasks, no memory 61 of 201 \
+                 (+45 points, 95 % sure of at least +38).**"
+            )
+        );
+    }
+
+    #[test]
+    fn a_table_keeps_its_columns_whatever_its_cells_hold() {
+        let mut it = Table::new("Learnings", &["Name", "Verdict", "#Words"]);
+        it.rows.push(vec![
+            Cell::text("a | b\nc"),
+            Cell::Verdict {
+                mood: Mood::Unsure,
+                word: "hold".into(),
+                cause: "too few pairs".into(),
+            },
+            Cell::text("21"),
+        ]);
+        assert_eq!(
+            table(&it),
+            "\n**Learnings**\n\n| Name | Verdict | Words |\n| --- | --- | ---: |\n\
+             | a \\| b c | ◇ hold: too few pairs | 21 |\n"
+        );
+    }
+
+    #[test]
+    fn a_long_report_names_what_it_leaves_out() {
+        let mut report = Report::new(&fixture::helpful().inputs()).expect("a report");
+        report.sections[1].lead = vec!["word ".repeat(20_000)];
+        let text = page(&report);
+        assert!(text.len() < 64_000);
+        assert!(text.ends_with("\nToo long for here, see `report.html`: What stays.\n"));
+    }
+
+    #[test]
+    fn code_cannot_be_left() {
+        let text = code("a```\n\n::error::</pre>");
+        assert_eq!(
+            text,
+            "\n<pre>a```\n\n&#58;&#58;error&#58;&#58;&lt;/pre&gt;</pre>\n"
+        );
+    }
 }

@@ -300,3 +300,67 @@ fn escaped(text: &str) -> String {
         .replace('>', "&gt;");
     text.replace('"', "&quot;")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawing_scales_follows_the_page_and_reads_its_title() {
+        let canvas = Canvas {
+            width: 40,
+            height: 20,
+            marks: vec![
+                Mark::Line(vec![(0, 10), (40, 10)], Ink::Rule, 1),
+                Mark::label((4, 10), "<a & b>".into(), Anchor::Start, Ink::Ink, true),
+            ],
+        };
+        assert_eq!(
+            svg(&canvas, "x", "A \"b\" < c", "d").expect("a drawing"),
+            r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20" width="40" height="20" role="img" aria-labelledby="x-title x-desc">
+<title id="x-title">A &quot;b&quot; &lt; c</title>
+<desc id="x-desc">d</desc>
+<polyline fill="none" opacity="1" stroke="var(--rule,#D9D5CB)" stroke-width="1" points="0,10 40,10 "/>
+<text x="4" y="10" dy="0.5ex" text-anchor="start" font-family="sans-serif" font-size="14" opacity="1" fill="var(--ink,#1F232B)" font-weight="bold">
+&lt;a &amp; b&gt;
+</text>
+</svg>
+"##
+        );
+    }
+
+    #[test]
+    fn every_ink_can_be_read_on_both_papers() {
+        let inks = [
+            Ink::Ink,
+            Ink::Soft,
+            Ink::Accent,
+            Ink::Good,
+            Ink::Unsure,
+            Ink::Bad,
+        ];
+        for ink in inks {
+            let [light, dark] = [contrast(ink, 0), contrast(ink, 1)];
+            assert!(4.5 <= light && 4.5 <= dark, "{ink:?} {light} {dark}");
+        }
+    }
+
+    /// Contrast with the paper (WCAG 2.2), on the light scheme or the dark one.
+    fn contrast(ink: Ink, scheme: usize) -> f64 {
+        let luminance = |ink: Ink| {
+            let text = [ink.light(), ink.palette().2.to_owned()][scheme].clone();
+            let part = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("a colour");
+            let linear = |at: usize| {
+                let value = f64::from(part(at)) / 255.0;
+                if value <= 0.040_45 {
+                    value / 12.92
+                } else {
+                    ((value + 0.055) / 1.055).powf(2.4)
+                }
+            };
+            0.2126 * linear(1) + 0.7152 * linear(3) + 0.0722 * linear(5)
+        };
+        let (one, other) = (luminance(ink) + 0.05, luminance(Ink::Paper) + 0.05);
+        one.max(other) / one.min(other)
+    }
+}

@@ -277,3 +277,61 @@ pub fn shortened(text: &str, most: usize) -> String {
     let short: String = text.chars().take_while(fits).collect();
     short.trim_end().to_owned() + "…"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_cut_by_width_and_say_so() {
+        assert_eq!(shortened("short", 5), "short");
+        assert_eq!(shortened("longer name", 8), "longer…");
+        assert_eq!(shortened("日本語の名前", 7), "日本語…");
+        assert_eq!(shortened("a\n b", 9), "a b");
+    }
+
+    #[test]
+    fn ticks_are_round_and_few() {
+        let labels =
+            |scale: Scale| -> Vec<String> { scale.ticks().into_iter().map(|it| it.1).collect() };
+        assert_eq!(
+            labels(Scale::Rates),
+            ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"]
+        );
+        let scale = Scale::holding([-0.19, 0.31]);
+        assert_eq!(labels(scale), ["−20", "−10", "0", "+10", "+20", "+30"]);
+    }
+
+    #[test]
+    fn a_scale_without_values_still_shows_zero() {
+        let labels: Vec<String> = Scale::holding([f64::NAN])
+            .ticks()
+            .into_iter()
+            .map(|it| it.1)
+            .collect();
+        assert_eq!(labels, ["−5", "0", "+5"]);
+    }
+
+    #[test]
+    fn rows_beyond_forty_are_counted() {
+        let row = Row {
+            label: "a".into(),
+            interval: Some([0.1, 0.2]),
+            dots: vec![(0.15, Dot::Up)],
+            ink: Ink::Good,
+            strong: false,
+            note: "+15".into(),
+            short_note: "+15".into(),
+        };
+        let chart = Chart {
+            id: "x".into(),
+            title: "t".into(),
+            description: "d".into(),
+            scale: Scale::Differences(-0.1, 0.3),
+            guides: vec![],
+            rows: vec![row; 42],
+        };
+        let figure = figure(&chart).expect("a figure");
+        assert!(figure.wide.contains("\nand 2 more rows in the table\n"));
+    }
+}

@@ -35,7 +35,8 @@ pub fn section(inputs: &Inputs<'_>) -> Option<Section> {
             "#Dollars per completed attempt",
         ],
     );
-    table.rows = arms.into_iter().map(row).collect();
+    let is_score = inputs.headline().is_some_and(|it| it.outcome == "score");
+    table.rows = arms.into_iter().map(|arm| row(arm, is_score)).collect();
     section.blocks.push(Block::Table(table));
     Some(section)
 }
@@ -44,8 +45,9 @@ fn measured(arm: &ArmSummary) -> bool {
     arm.mean_steps.is_some() || arm.mean_words_read.is_some() || arm.cost_usd.is_some()
 }
 
-fn row(arm: &ArmSummary) -> Vec<Cell> {
-    let completed = Some(arm.rate.completed).filter(|it| 0.0 < *it);
+/// A sum of scores is no number of completed attempts, so nothing is divided by it.
+fn row(arm: &ArmSummary, is_score: bool) -> Vec<Cell> {
+    let completed = Some(arm.rate.completed).filter(|it| 0.0 < *it && !is_score);
     let trials = f64::from(arm.rate.trials);
     let steps_each = completed
         .zip(arm.mean_steps)
