@@ -159,21 +159,28 @@ impl fmt::Display for Error {
 
 impl Error {
     fn write_one(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "error: {}", self.what)?;
+        write!(out, "error: {}", printable(&self.what))?;
         if let Some(place) = &self.place {
-            write!(out, "\n  --> {}", place.path.display())?;
+            write!(out, "\n  --> {}", printable(&place.path.display().to_string()))?;
             if let Some((line, column)) = place.position {
                 write!(out, ":{line}:{column}")?;
             }
         }
         for cause in &self.causes {
-            write!(out, "\n  because: {cause}")?;
+            write!(out, "\n  because: {}", printable(cause))?;
         }
         if let Some(mend) = &self.mend {
-            write!(out, "\n\nhint: {mend}")?;
+            write!(out, "\n\nhint: {}", printable(mend))?;
         }
         Ok(())
     }
+}
+
+/// The text with control characters made visible, since names and cells of files are told as they were found.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|it| if it.is_control() && it != '\n' { '\u{fffd}' } else { it })
+        .collect()
 }
 
 impl std::error::Error for Error {}

@@ -59,7 +59,7 @@ pub struct Reading {
 /// Reads a learning's text against a handbook. Front matter is not shown to agents and not read here.
 pub fn read(text: &str, handbook: &Handbook) -> Reading {
     let mut reading = Reading {
-        words: text.split_whitespace().count().try_into().unwrap_or(u32::MAX),
+        words: count_words(text),
         ..Reading::default()
     };
     let mut scope: Vec<Condition> = Vec::new();
@@ -86,6 +86,12 @@ pub fn read(text: &str, handbook: &Handbook) -> Reading {
         }
     }
     reading
+}
+
+/// Words of a text; a lone mark, such as that of a list item, is none.
+pub fn count_words(text: &str) -> u32 {
+    let is_word = |word: &&str| word.chars().any(char::is_alphanumeric);
+    text.split_whitespace().filter(is_word).count().try_into().unwrap_or(u32::MAX)
 }
 
 impl Reading {

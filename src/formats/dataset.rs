@@ -46,10 +46,20 @@ pub fn read_sheet(bytes: &[u8], path: &Path) -> Result<Sheet> {
             .mend("save it as UTF-8; spreadsheets call it `CSV UTF-8`"));
     }
     if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
-        return Err(Error::input("this table holds a NUL byte, so it is not text")
+        return Err(
+            Error::input("this table holds a NUL byte, so it is not text")
+                .in_file(path)
+                .at(line_of(bytes, at), 1)
+                .mend("write it anew as CSV; a Parquet file needs the ending `.parquet`"),
+        );
+    }
+    if bytes.iter().filter(|byte| **byte == b'"').count() % 2 == 1
+        && let Some(at) = bytes.iter().rposition(|byte| *byte == b'"')
+    {
+        return Err(Error::input("a quote of this table is opened and never closed")
             .in_file(path)
             .at(line_of(bytes, at), 1)
-            .mend("write it anew as CSV; a Parquet file needs the ending `.parquet`"));
+            .mend("was the file cut short? a quote that belongs to a cell is written twice, and the cell put in quotes"));
     }
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
     let columns: Vec<String> = reader
@@ -74,7 +84,9 @@ pub fn read_sheet(bytes: &[u8], path: &Path) -> Result<Sheet> {
             ))
             .in_file(path)
             .at(line, 1)
-            .mend("was the file cut short, or is a comma inside a cell without quotes around it?"));
+            .mend(
+                "was the file cut short, or is a comma inside a cell without quotes around it?",
+            ));
         }
         if record.iter().any(|cell| cell.len() > LONGEST_CELL) {
             return Err(Error::input("a cell of this row is longer than 1 MiB")
@@ -104,14 +116,20 @@ fn check_header(columns: &[String], path: &Path) -> Result<()> {
         } else {
             continue;
         };
-        return Err(Error::input(what).in_file(path).at(1, 1).mend("give each column its own name"));
+        return Err(Error::input(what)
+            .in_file(path)
+            .at(1, 1)
+            .mend("give each column its own name"));
     }
     Ok(())
 }
 
 fn unreadable(fault: &csv::Error, path: &Path) -> Error {
     let line = fault.position().map_or(1, |it| it.line() as usize);
-    Error::input("this table cannot be read").in_file(path).at(line, 1).because(fault)
+    Error::input("this table cannot be read")
+        .in_file(path)
+        .at(line, 1)
+        .because(fault)
 }
 
 fn line_of(bytes: &[u8], at: usize) -> usize {
@@ -126,7 +144,13 @@ mod tests {
     fn cells_stand_under_their_header_with_their_line() {
         let sheet = read_sheet(b"task,arm\na,\"x, y\"\n", Path::new("t.csv")).unwrap();
         assert_eq!(sheet.columns, ["task", "arm"]);
-        assert_eq!(sheet.rows, [SheetRow { line: 2, cells: vec!["a".into(), "x, y".into()] }]);
+        assert_eq!(
+            sheet.rows,
+            [SheetRow {
+                line: 2,
+                cells: vec!["a".into(), "x, y".into()]
+            }]
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     agents::{Agent, Given, Work},
     domain::{
-        advice::{Reading, read},
+        advice::{Reading, count_words, read},
         id::{ArmName, Digest},
         memory::{Learning, Learnings, Store},
         session::{Session, SessionOutcome, SessionStart},
@@ -137,7 +137,7 @@ impl Bench {
         let mut reading = match self.suite.world() {
             Some(world) => read(&learning.text, &world.handbook),
             None => Reading {
-                words: u32::try_from(learning.text.split_whitespace().count()).unwrap_or(u32::MAX),
+                words: count_words(&learning.text),
                 ..Reading::default()
             },
         };

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        advice::Reading,
+        advice::{Reading, count_words},
         memory::{Entry, Learning, Store},
         tool::Handbook,
         world::World,
@@ -136,5 +136,5 @@ impl<'a> Facts<'a> {
 }
 
 fn count(line: &str) -> usize {
-    line.split_whitespace().count()
+    count_words(line) as usize
 }

@@ -2,7 +2,7 @@
 
 pub mod arms;
 pub mod asked;
-// pub mod conclusion;
+pub mod conclusion;
 pub mod plan;
 pub mod rows;
 

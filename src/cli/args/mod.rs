@@ -127,6 +127,7 @@ pub struct RunArgs {
     #[arg(short = 'j', long = "jobs", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub jobs: Option<u32>,
     #[command(flatten)]
+    /// How much is said.
     pub voice: Voice,
 }
 
@@ -166,6 +167,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     #[command(flatten)]
+    /// How much is said.
     pub voice: Voice,
 }
 
@@ -211,6 +213,7 @@ pub struct ReportArgs {
     #[arg(long)]
     pub csv: bool,
     #[command(flatten)]
+    /// How much is said.
     pub voice: Voice,
 }
 

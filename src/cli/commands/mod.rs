@@ -3,6 +3,8 @@
 mod check;
 mod compare;
 mod dream;
+mod forecast;
+mod pages;
 mod replay;
 mod report;
 mod run;
@@ -11,7 +13,7 @@ mod settle;
 use crate::{
     cli::{args::Command, exit::Exit, speech},
     error::{Error, Result},
-    promotion::policy,
+    promotion::policy::DEFAULT_POLICY,
 };
 
 /// Runs a command.
@@ -24,7 +26,7 @@ pub fn run(command: Command) -> Result<Exit> {
         Command::Report(args) => report::report(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Policy => {
-            speech::answer(policy::DEFAULT);
+            speech::answer(DEFAULT_POLICY);
             Ok(Exit::Done)
         }
     }

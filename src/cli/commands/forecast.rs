@@ -1,0 +1,65 @@
+//! `run --plan`: what would be played, told before anything is spent.
+
+use std::sync::Arc;
+
+use crate::{
+    domain::{id::ArmName, task::Split},
+    error::{Result, count},
+    formats::memory::learnings,
+    runner::bench::Bench,
+    study::{asked::Asked, plan::practice},
+};
+
+/// What a run would play.
+///
+/// # Errors
+/// A brief does not fit its world.
+pub fn tell(asked: &Asked) -> Result<String> {
+    let suite = &asked.suite;
+    let mut bench = Bench::new(Arc::clone(suite), Arc::clone(&asked.agent), asked.seed)?;
+    let stored = suite.memory.clone();
+    let read = learnings(&stored);
+    let arm = bench.add_arm(ArmName::new("stored"), stored, read);
+    let practice = if asked.memory.is_none() && asked.wants("dreamed") {
+        practice(suite, &asked.amount, arm, asked.seed).len()
+    } else {
+        0
+    };
+    let tests = suite.split(Split::Test).count();
+    let arms = asked.arms.len() + asked.extra.len();
+    let headline = tests * arms * asked.amount.repeats as usize;
+    let swept = asked.arms.iter().filter(|it| ["bare", "dreamed", "placebo"].contains(&it.as_str())).count();
+    let budgets = suite.sweep_steps.iter().filter(|it| **it != suite.limits.steps).count();
+    let sweep = tests * swept * budgets;
+    let halves = if asked.wants("dreamed") { 2 * asked.amount.pairs as usize } else { 0 };
+    let lines = [
+        format!("{} with {}, seed {}", suite.name, asked.agent.name(), asked.seed),
+        format!("practice   {}", count(practice, "trial")),
+        format!(
+            "arms       {}: {} × {} × {}",
+            count(headline, "trial"),
+            count(tests, "task"),
+            count(arms, "arm"),
+            count(asked.amount.repeats as usize, "repeat")
+        ),
+        format!("budgets    {}", count(sweep, "trial")),
+        format!("foldover   {}: {}", count(halves, "trial"), count(asked.amount.pairs as usize, "pair")),
+        format!("in all     {}", count(practice + headline + sweep + halves, "trial")),
+        "cost       0 dollars: the embedded agents need no key and no network".to_owned(),
+        format!(
+            "smallest difference between two arms it would see: about {:.0} points ({}, 80 % power, two-sided 5 %)",
+            100.0 * smallest_visible(tests, asked.amount.repeats),
+            count(tests, "task")
+        ),
+    ];
+    Ok(lines.join("\n"))
+}
+
+/// Smallest true difference seen with 80 % power at two-sided 5 %, with no coupling and rates near a half.
+///
+/// A rate from 0 to 1. (z₀.₉₇₅ + z₀.₈)·√((ω² + σ²/n)/T) with σ² = 0.46 and ω² = 0.02, the typical values of
+/// statistics.md 1.9 for T tasks of n pairs.
+fn smallest_visible(tasks: usize, repeats: u32) -> f64 {
+    let variance = 0.02 + 0.46 / f64::from(repeats.max(1));
+    (1.959_964 + 0.841_621) * (variance / tasks.max(1) as f64).sqrt()
+}

@@ -1,0 +1,184 @@
+//! A finished run becomes files and an answer.
+
+use std::path::Path;
+
+use crate::{
+    analysis::frames::{to_csv, to_parquet},
+    cli::{
+        args::{Format, Voice},
+        speech,
+    },
+    domain::dream::Dream,
+    error::{Error, Result, count},
+    files,
+    formats::memory::{learnings, write_store},
+    promotion::policy::Policy,
+    report::{
+        self, Inputs,
+        criteria::criteria,
+        examples,
+        inputs::RunInfo,
+    },
+    study::{
+        Finished,
+        asked::Asked,
+        conclusion::{Conclusion, conclude as decide},
+    },
+};
+
+/// Concludes a run and writes everything that can be computed from its journal.
+///
+/// # Errors
+/// The conclusions cannot be drawn, or the disk fails.
+pub async fn conclude(
+    asked: &Asked,
+    finished: &Finished,
+    policy: &Policy,
+    folder: &Path,
+    wants_csv: bool,
+) -> Result<Conclusion> {
+    let conclusion = decide(asked, finished, policy)?;
+    files::write(&folder.join("trials.parquet"), &to_parquet(&conclusion.rows)?)?;
+    if wants_csv {
+        files::write(&folder.join("trials.csv"), &to_csv(&conclusion.rows)?)?;
+    }
+    for arm in finished.bench.arms.iter().filter(|arm| !arm.store.entries.is_empty()) {
+        let place = folder.join("memory").join(arm.name.as_str());
+        files::remove(&place)?;
+        write_store(&arm.store, &place)?;
+    }
+    if let Some(dream) = &finished.dream {
+        files::write(&folder.join("dream.json"), dream_log(dream)?.as_bytes())?;
+    }
+    write_report(asked, finished, &conclusion, folder).await?;
+    Ok(conclusion)
+}
+
+async fn write_report(
+    asked: &Asked,
+    finished: &Finished,
+    conclusion: &Conclusion,
+    folder: &Path,
+) -> Result<()> {
+    let bench = &finished.bench;
+    let index = |name: &str| {
+        bench.arms.iter().position(|arm| arm.name.as_str() == name).and_then(|it| u16::try_from(it).ok())
+    };
+    let transcripts = match (index("bare"), finished.candidate) {
+        (Some(bare), Some(candidate)) => {
+            examples::pairs(bench, &finished.trials, &finished.records, (bare, candidate)).await?
+        }
+        _ => Vec::new(),
+    };
+    let baseline = conclusion.verdicts.dream.question.baselines.first().map_or("bare", String::as_str);
+    let criteria = criteria(&bench.suite, &conclusion.rows, baseline, "dreamed");
+    let not_understood = finished
+        .candidate
+        .map_or_else(Vec::new, |it| learnings(&bench.arms[usize::from(it)].store).not_understood);
+    let run = run_info(asked, finished);
+    let inputs = Inputs {
+        run: &run,
+        evidence: &conclusion.evidence,
+        verdicts: &conclusion.verdicts,
+        dream: finished.dream.as_ref(),
+        criteria: &criteria,
+        transcripts: &transcripts,
+        not_understood: &not_understood,
+    };
+    for file in report::files(&inputs)? {
+        files::write(&folder.join(&file.name), file.text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// What must be said wherever the embedded agents are shown.
+const AGENT_NOTE: &str = "A small fixed policy without a language model. It measures the harness; it does not stand \
+                          in for a language model.";
+
+fn run_info(asked: &Asked, finished: &Finished) -> RunInfo {
+    RunInfo {
+        title: asked.suite.name.clone(),
+        about: asked.suite.about.clone(),
+        agent: asked.agent.name(),
+        agent_note: AGENT_NOTE.to_owned(),
+        model: String::new(),
+        dreamer: finished.dream.as_ref().map(|it| it.dreamer.clone()).unwrap_or_default(),
+        seed: Some(asked.seed),
+        world_seed: asked.typed.world_seed,
+        repeats: Some(asked.amount.repeats),
+        steps: Some(asked.suite.limits.steps),
+        fingerprint: asked.fingerprint().to_string(),
+        digests: asked
+            .suite
+            .digests
+            .iter()
+            .map(|(name, digest)| (name.clone(), digest.to_string()))
+            .chain(finished.bench.arms.iter().map(|arm| {
+                (format!("memory of {}", arm.name), arm.digest.to_string())
+            }))
+            .collect(),
+        versions: vec![("dreameval".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
+        reproduce: reproduce(asked),
+    }
+}
+
+/// The command that gives this run again.
+fn reproduce(asked: &Asked) -> String {
+    let typed = &asked.typed;
+    let mut words = vec![format!("dreameval run {}", typed.suite)];
+    let mut add = |flag: &str, value: String| words.push(format!("--{flag} {value}"));
+    add("seed", typed.seed.to_string());
+    if let Some(seed) = typed.world_seed {
+        add("world-seed", seed.to_string());
+    }
+    add("agent", typed.agent.clone());
+    match &typed.memory {
+        Some(memory) => add("memory", memory.clone()),
+        None => add("dreamer", typed.dreamer.clone()),
+    }
+    add("arms", typed.arms.join(","));
+    add("repeats", typed.repeats.to_string());
+    add("pairs", typed.pairs.to_string());
+    words.join(" ")
+}
+
+/// The change log and the patterns of a dream.
+fn dream_log(dream: &Dream) -> Result<String> {
+    let log = serde_json::json!({
+        "format": 1,
+        "dreamer": dream.dreamer,
+        "sessions": dream.sessions,
+        "input_before": dream.input_before,
+        "input_after": dream.input_after,
+        "output": dream.store.digest(),
+        "changes": dream.changes,
+        "patterns": dream.patterns,
+    });
+    serde_json::to_string_pretty(&log)
+        .map(|text| format!("{text}\n"))
+        .map_err(|fault| Error::bug("the change log could not be written").because(fault))
+}
+
+/// Prints the answer: the verdict with its denominator, the tally, and where the report is.
+pub fn tell(conclusion: &Conclusion, folder: &Path, voice: &Voice) {
+    match voice.format {
+        Format::Json => match report::json::pretty(&conclusion.evidence) {
+            Ok(text) => speech::answer(&text),
+            Err(error) => speech::complain(&error),
+        },
+        Format::Text => {
+            let verdicts = &conclusion.verdicts;
+            let mut lines = vec![verdicts.dream.sentence.clone()];
+            lines.extend(verdicts.dream.reasons.iter().map(|it| format!("  {it}")));
+            if !verdicts.tally.is_empty() {
+                lines.push(verdicts.tally.clone());
+            }
+            let broken: u32 = conclusion.evidence.arms.iter().map(|arm| arm.broken).sum();
+            if broken > 0 {
+                lines.push(format!("  {} broke and are not counted", count(broken as usize, "trial")));
+            }
+            lines.push(format!("report: {}", folder.join("report.html").display()));
+            speech::answer(&lines.join("\n"));
+        }
+    }
+}

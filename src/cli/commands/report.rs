@@ -1,0 +1,63 @@
+//! `report`: a finished run rendered again from its journal.
+
+use std::path::Path;
+
+use tokio::runtime::Runtime;
+
+use crate::{
+    cli::{
+        args::ReportArgs,
+        commands::{pages, run::pace, runtime, settle},
+        exit::Exit,
+    },
+    error::{Error, Result},
+    files,
+    study::{
+        self, Finished,
+        asked::{Asked, RunFile},
+    },
+};
+
+/// Draws the conclusions of a run again and writes its pages.
+pub fn report(args: &ReportArgs) -> Result<Exit> {
+    let file = read_run_file(&args.run)?;
+    let policy = settle::policy(args.policy.as_deref())?;
+    let runtime = runtime()?;
+    let (asked, finished) = again(&file, &args.run, &runtime)?;
+    let told = runtime.block_on(pages::conclude(&asked, &finished, &policy, &args.run, args.csv))?;
+    pages::tell(&told, &args.run, &args.voice);
+    Ok(Exit::Done)
+}
+
+/// Reads `run.json` of a run's folder.
+///
+/// # Errors
+/// There is none, or it is not one.
+pub fn read_run_file(folder: &Path) -> Result<RunFile> {
+    let path = folder.join("run.json");
+    if !files::exists(&path) {
+        return Err(Error::input("this folder holds no run")
+            .in_file(folder)
+            .mend("name a folder that `dreameval run` wrote"));
+    }
+    RunFile::parse(&files::read_text(&path)?, &path)
+}
+
+/// A finished run, taken from its journal; nothing is played.
+///
+/// # Errors
+/// Anything it was made from has changed, or it is not finished.
+pub fn again(file: &RunFile, folder: &Path, runtime: &Runtime) -> Result<(Asked, Finished)> {
+    let asked = settle::asked(file.asked.clone())?;
+    file.check(&asked, &folder.join("run.json"))?;
+    let mut pace = pace(None);
+    pace.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    pace.workers = 1;
+    let finished = runtime.block_on(study::run(&asked, folder, &pace, &mut |_| {}))?;
+    let finished = finished.ok_or_else(|| {
+        Error::input("this run is not finished")
+            .in_file(folder)
+            .mend(format!("finish it with `dreameval run --resume {}`", folder.display()))
+    })?;
+    Ok((asked, finished))
+}

@@ -1,0 +1,147 @@
+//! `run`: the main job from the command line.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::{
+    cli::{
+        args::RunArgs,
+        commands::{forecast, pages, report::read_run_file, runtime, settle},
+        exit::Exit,
+        progress::Progress,
+        speech,
+    },
+    error::{Error, Result},
+    files,
+    runner::Pace,
+    study::{
+        self,
+        asked::{Asked, RunFile},
+    },
+};
+
+/// Plays a run, or goes on with one, and reports.
+pub fn run(args: &RunArgs) -> Result<Exit> {
+    let policy = settle::policy(args.policy.as_deref())?;
+    let (asked, folder) = match &args.resume {
+        Some(folder) => (resumed(folder)?, folder.clone()),
+        None => {
+            let asked = settle::asked(settle::typed(args))?;
+            if args.plan {
+                speech::answer(&forecast::tell(&asked)?);
+                return Ok(Exit::Done);
+            }
+            let folder = begin(&asked, args.out.as_deref())?;
+            (asked, folder)
+        }
+    };
+    let runtime = runtime()?;
+    let pace = pace(args.jobs);
+    let mut progress = Progress::new(args.voice.quiet);
+    let finished = runtime.block_on(async {
+        tokio::spawn(listen(Arc::clone(&pace.stop)));
+        study::run(&asked, &folder, &pace, &mut |event| progress.observe(event)).await
+    })?;
+    let Some(finished) = finished else {
+        speech::remark(&format!(
+            "interrupted; every finished trial is in the journal\nnext: dreameval run --resume {}",
+            folder.display()
+        ));
+        return Ok(Exit::Interrupted);
+    };
+    let told = runtime.block_on(pages::conclude(&asked, &finished, &policy, &folder, args.csv))?;
+    end(&asked, &folder)?;
+    pages::tell(&told, &folder, &args.voice);
+    Ok(Exit::Done)
+}
+
+/// The run of a folder, if nothing it was made from has changed.
+fn resumed(folder: &Path) -> Result<Asked> {
+    let file = read_run_file(folder)?;
+    let asked = settle::asked(file.asked.clone())?;
+    file.check(&asked, &folder.join("run.json"))?;
+    Ok(asked)
+}
+
+/// Makes the run's folder and writes what was asked.
+fn begin(asked: &Asked, out: Option<&Path>) -> Result<PathBuf> {
+    let folder = match out {
+        Some(folder) => {
+            if files::exists(&folder.join("run.json")) {
+                return Err(Error::usage("this folder holds a run already")
+                    .in_file(folder)
+                    .mend("go on with it by `--resume`, or choose another `--out`"));
+            }
+            files::create_folder(folder)?;
+            folder.to_owned()
+        }
+        None => {
+            let base = Path::new("reports").join(&asked.suite.name);
+            files::create_numbered_folder(&base)?
+        }
+    };
+    files::create_folder(&folder.join("transcripts"))?;
+    let mut file = RunFile::of(asked);
+    file.times.insert("began".to_owned(), now());
+    write_run_file(&file, &folder)?;
+    Ok(folder)
+}
+
+/// Notes when the run ended.
+fn end(asked: &Asked, folder: &Path) -> Result<()> {
+    let mut file = read_run_file(folder)?;
+    let times: BTreeMap<String, String> = std::mem::take(&mut file.times);
+    file = RunFile::of(asked);
+    file.times = times;
+    file.times.insert("ended".to_owned(), now());
+    write_run_file(&file, folder)
+}
+
+fn write_run_file(file: &RunFile, folder: &Path) -> Result<()> {
+    let text = serde_json::to_string_pretty(file)
+        .map_err(|fault| Error::bug("`run.json` could not be written").because(fault))?;
+    files::write(&folder.join("run.json"), format!("{text}\n").as_bytes())
+}
+
+/// The only clock that is read.
+fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+/// How many trials are under way at once: the cores where nobody says otherwise.
+pub fn pace(jobs: Option<u32>) -> Pace {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Pace {
+        workers: jobs.map_or(cores, |jobs| jobs as usize),
+        stop: Arc::new(AtomicBool::new(false)),
+    }
+}
+
+/// The first interrupt ends the run after the trials under way; the second ends it at once.
+async fn listen(stop: Arc<AtomicBool>) {
+    if interrupt().await {
+        speech::remark("ending after the trials under way; interrupt again to end at once");
+        stop.store(true, Ordering::Relaxed);
+    }
+    if interrupt().await {
+        std::process::exit(i32::from(Exit::Interrupted.code()));
+    }
+}
+
+/// Waits for SIGINT or SIGTERM; `false` where signals cannot be had.
+async fn interrupt() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else {
+        return tokio::signal::ctrl_c().await.is_ok();
+    };
+    tokio::select! {
+        interrupt = tokio::signal::ctrl_c() => interrupt.is_ok(),
+        ended = term.recv() => ended.is_some(),
+    }
+}
