@@ -81,7 +81,10 @@ mod tests {
         for index in 0..6000 {
             seen[Key::root(1).below(index, 6)] += 1;
         }
-        assert!(seen.iter().all(|count| (850..1150).contains(count)), "{seen:?}");
+        assert!(
+            seen.iter().all(|count| (850..1150).contains(count)),
+            "{seen:?}"
+        );
     }
 
     #[test]

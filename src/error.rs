@@ -161,7 +161,11 @@ impl Error {
     fn write_one(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "error: {}", printable(&self.what))?;
         if let Some(place) = &self.place {
-            write!(out, "\n  --> {}", printable(&place.path.display().to_string()))?;
+            write!(
+                out,
+                "\n  --> {}",
+                printable(&place.path.display().to_string())
+            )?;
             if let Some((line, column)) = place.position {
                 write!(out, ":{line}:{column}")?;
             }
@@ -179,7 +183,13 @@ impl Error {
 /// The text with control characters made visible, since names and cells of files are told as they were found.
 fn printable(text: &str) -> String {
     text.chars()
-        .map(|it| if it.is_control() && it != '\n' { '\u{fffd}' } else { it })
+        .map(|it| {
+            if it.is_control() && it != '\n' {
+                '\u{fffd}'
+            } else {
+                it
+            }
+        })
         .collect()
 }
 
@@ -232,8 +242,12 @@ mod tests {
 
     #[test]
     fn all_faults_of_a_reading_are_told_together_up_to_ten() {
-        let faults = (0..12).map(|it| Error::input(format!("fault {it}"))).collect();
-        let text = Error::join(faults).map(|it| it.to_string()).unwrap_or_default();
+        let faults = (0..12)
+            .map(|it| Error::input(format!("fault {it}")))
+            .collect();
+        let text = Error::join(faults)
+            .map(|it| it.to_string())
+            .unwrap_or_default();
         assert!(text.starts_with("error: fault 0\n\nerror: fault 1\n"));
         assert!(text.ends_with("error: fault 9\n\nand 2 more faults"));
     }

@@ -79,7 +79,10 @@ pub async fn run(request: Request<'_>) -> Result<Ended> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that hands an environment on")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that hands an environment on"
+)]
 fn inherited(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
 }
@@ -116,17 +119,23 @@ async fn read_capped(stream: Option<impl AsyncRead + Unpin>, most: usize) -> Res
             .take(most as u64 + 1)
             .read_to_end(&mut bytes)
             .await
-            .map_err(|fault| Error::outside("a program's output could not be read").because(fault))?;
+            .map_err(|fault| {
+                Error::outside("a program's output could not be read").because(fault)
+            })?;
     }
     if bytes.len() > most {
-        return Err(Error::outside(format!("a program wrote more than {most} bytes")));
+        return Err(Error::outside(format!(
+            "a program wrote more than {most} bytes"
+        )));
     }
     Ok(bytes)
 }
 
 /// Ends every process of a program's own group that is still there.
 fn stop_group(group: Option<u32>) {
-    let group = group.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    let group = group
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(rustix::process::Pid::from_raw);
     if let Some(group) = group {
         // The group is gone already where the program left nothing behind.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
@@ -155,13 +164,23 @@ mod tests {
     async fn input_goes_in_and_output_and_code_come_out() {
         let run_it = shell("cat; echo oops >&2; exit 3");
         let ended = run(request(&run_it, Path::new("/"))).await.unwrap();
-        assert_eq!(ended, Ended { code: Some(3), output: b"hello".to_vec(), errors: b"oops\n".to_vec() });
+        assert_eq!(
+            ended,
+            Ended {
+                code: Some(3),
+                output: b"hello".to_vec(),
+                errors: b"oops\n".to_vec()
+            }
+        );
     }
 
     #[tokio::test]
     async fn a_program_past_its_deadline_is_stopped_with_all_it_started() {
         let run_it = shell("sleep 60 & sleep 60");
-        let short = Request { deadline: Duration::from_millis(200), ..request(&run_it, Path::new("/")) };
+        let short = Request {
+            deadline: Duration::from_millis(200),
+            ..request(&run_it, Path::new("/"))
+        };
         let error = run(short).await.unwrap_err();
         assert_eq!(error.what(), "program `sh` did not end within 0 seconds");
     }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::tool::{Condition, Handbook};
+use crate::domain::tool::{Condition, Handbook, Role};
 
 /// One understood line of a learning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,18 +91,35 @@ pub fn read(text: &str, handbook: &Handbook) -> Reading {
 /// Words of a text; a lone mark, such as that of a list item, is none.
 pub fn count_words(text: &str) -> u32 {
     let is_word = |word: &&str| word.chars().any(char::is_alphanumeric);
-    text.split_whitespace().filter(is_word).count().try_into().unwrap_or(u32::MAX)
+    text.split_whitespace()
+        .filter(is_word)
+        .count()
+        .try_into()
+        .unwrap_or(u32::MAX)
+}
+
+impl Advice {
+    /// Whether a role has every tool the line speaks of.
+    pub fn is_for(&self, role: &Role) -> bool {
+        role.tools.contains(&self.tool)
+            && self
+                .order
+                .is_none_or(|(_, other)| role.tools.contains(&other))
+    }
 }
 
 impl Reading {
-    /// Whether a trial of `role` on entities with these attribute values has use for the text: prose and
-    /// unconditional lines always, conditions where some entity meets them. Decided before the trial, alike for
-    /// every arm.
-    pub fn is_eligible(&self, role: &str, entities: &[Vec<Option<usize>>]) -> bool {
-        (self.roles.is_empty() || self.roles.iter().any(|it| it == role))
+    /// Whether a trial of `role` on entities with these attribute values has use for the text: prose always, a line
+    /// where the role has the tools it speaks of and some entity meets its conditions. Decided before the trial,
+    /// alike for every arm.
+    pub fn is_eligible(&self, role: &Role, entities: &[Vec<Option<usize>>]) -> bool {
+        (self.roles.is_empty() || self.roles.contains(&role.name))
             && (self.advice.is_empty()
                 || self.advice.iter().any(|line| {
-                    entities.iter().any(|values| line.when.iter().all(|it| it.holds_of(values)))
+                    line.is_for(role)
+                        && entities
+                            .iter()
+                            .any(|values| line.when.iter().all(|it| it.holds_of(values)))
                 }))
     }
 }
@@ -133,7 +150,8 @@ fn words_of(line: &str) -> Vec<String> {
     spaced
         .split_whitespace()
         .map(|word| {
-            word.trim_matches(|it: char| !it.is_alphanumeric() && it != '=').to_lowercase()
+            word.trim_matches(|it: char| !it.is_alphanumeric() && it != '=')
+                .to_lowercase()
         })
         .filter(|word| !word.is_empty())
         .collect()
@@ -226,14 +244,19 @@ fn read_conditions(cursor: &mut Cursor<'_>, handbook: &Handbook) -> Option<Vec<C
 fn read_condition(cursor: &mut Cursor<'_>, handbook: &Handbook) -> Option<Condition> {
     let attribute = {
         let word = cursor.next()?;
-        handbook.attributes.iter().position(|it| is_same_word(&it.name, word))?
+        handbook
+            .attributes
+            .iter()
+            .position(|it| is_same_word(&it.name, word))?
     };
     if !cursor.take(&["is", "=", "equals", "are"]) {
         return None;
     }
     let word = cursor.next()?;
-    let value =
-        handbook.attributes[attribute].values.iter().position(|it| it.eq_ignore_ascii_case(word))?;
+    let value = handbook.attributes[attribute]
+        .values
+        .iter()
+        .position(|it| it.eq_ignore_ascii_case(word))?;
     Some(Condition { attribute, value })
 }
 
@@ -259,7 +282,10 @@ fn read_stance(cursor: &mut Cursor<'_>) -> Option<Stance> {
 fn read_tool(cursor: &mut Cursor<'_>, handbook: &Handbook) -> Option<usize> {
     cursor.take(&["the"]);
     let word = cursor.next()?;
-    handbook.tools.iter().position(|tool| is_same_word(&tool.name, word))
+    handbook
+        .tools
+        .iter()
+        .position(|tool| is_same_word(&tool.name, word))
 }
 
 fn read_argument(
@@ -269,10 +295,15 @@ fn read_argument(
 ) -> Option<(usize, usize)> {
     let arguments = &handbook.tools[tool].arguments;
     let name = cursor.next()?;
-    let argument = arguments.iter().position(|it| it.name.eq_ignore_ascii_case(name))?;
+    let argument = arguments
+        .iter()
+        .position(|it| it.name.eq_ignore_ascii_case(name))?;
     cursor.take(&["=", "set", "as"]);
     let word = cursor.next()?;
-    let value = arguments[argument].values.iter().position(|it| it.eq_ignore_ascii_case(word))?;
+    let value = arguments[argument]
+        .values
+        .iter()
+        .position(|it| it.eq_ignore_ascii_case(word))?;
     Some((argument, value))
 }
 
@@ -289,7 +320,9 @@ fn roles_named(words: &[String], handbook: &Handbook) -> Vec<String> {
 /// Equal but for case and a plural `s`.
 fn is_same_word(name: &str, word: &str) -> bool {
     name.eq_ignore_ascii_case(word)
-        || word.strip_suffix('s').is_some_and(|stem| name.eq_ignore_ascii_case(stem))
+        || word
+            .strip_suffix('s')
+            .is_some_and(|stem| name.eq_ignore_ascii_case(stem))
 }
 
 #[cfg(test)]
@@ -310,26 +343,53 @@ mod tests {
         Handbook {
             kinds: vec!["document".into()],
             attributes: vec![
-                Attribute { name: "format".into(), values: list("docx wpd") },
-                Attribute { name: "origin".into(), values: list("court client") },
+                Attribute {
+                    name: "format".into(),
+                    values: list("docx wpd"),
+                },
+                Attribute {
+                    name: "origin".into(),
+                    values: list("court client"),
+                },
             ],
             facts: Vec::new(),
             tools: vec![
-                tool("open", vec![Argument { name: "viewer".into(), values: list("text image") }]),
+                tool(
+                    "open",
+                    vec![Argument {
+                        name: "viewer".into(),
+                        values: list("text image"),
+                    }],
+                ),
                 tool("convert", Vec::new()),
             ],
             policies: Vec::new(),
-            roles: vec![Role { name: "associate".into(), tools: vec![0, 1] }],
+            roles: vec![Role {
+                name: "associate".into(),
+                tools: vec![0, 1],
+            }],
         }
     }
 
     #[test]
     fn a_line_in_the_phrasing_becomes_advice() {
-        let reading = read("- When the format is WPD and origin is court, do convert before open.", &handbook());
+        let reading = read(
+            "- When the format is WPD and origin is court, do convert before open.",
+            &handbook(),
+        );
         assert_eq!(
             reading.advice,
             [Advice {
-                when: vec![Condition { attribute: 0, value: 1 }, Condition { attribute: 1, value: 0 }],
+                when: vec![
+                    Condition {
+                        attribute: 0,
+                        value: 1
+                    },
+                    Condition {
+                        attribute: 1,
+                        value: 0
+                    }
+                ],
                 stance: Stance::Do,
                 tool: 1,
                 with: Vec::new(),
@@ -340,21 +400,39 @@ mod tests {
 
     #[test]
     fn avoid_arguments_and_synonyms_are_understood() {
-        let reading = read("If format = docx, do not use open with viewer=image", &handbook());
+        let reading = read(
+            "If format = docx, do not use open with viewer=image",
+            &handbook(),
+        );
         assert_eq!(reading.advice[0].stance, Stance::Avoid);
         assert_eq!(reading.advice[0].with, [(0, 1)]);
     }
 
     #[test]
     fn a_heading_sets_the_scope_of_the_lines_below_it() {
-        let reading = read("## When format is wpd\n- do convert before open\n# For the associate\n", &handbook());
-        assert_eq!(reading.advice[0].when, [Condition { attribute: 0, value: 1 }]);
+        let reading = read(
+            "## When format is wpd\n- do convert before open\n# For the associate\n",
+            &handbook(),
+        );
+        assert_eq!(
+            reading.advice[0].when,
+            [Condition {
+                attribute: 0,
+                value: 1
+            }]
+        );
         assert_eq!(reading.roles, ["associate"]);
     }
 
     #[test]
     fn a_line_with_one_unknown_word_is_prose_as_a_whole() {
-        let reading = read("When format is wpd, do convert before lunch\nBe careful.", &handbook());
-        assert_eq!((reading.advice.len(), reading.prose_lines, reading.words), (0, 2, 10));
+        let reading = read(
+            "When format is wpd, do convert before lunch\nBe careful.",
+            &handbook(),
+        );
+        assert_eq!(
+            (reading.advice.len(), reading.prose_lines, reading.words),
+            (0, 2, 10)
+        );
     }
 }

@@ -68,7 +68,13 @@ impl Digest {
             hasher.update((part.len() as u64).to_le_bytes());
             hasher.update(part);
         }
-        Self(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(
+            hasher
+                .finalize()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
     }
 
     /// The digest written as 64 lowercase hexadecimal digits; `None` for any other text.

@@ -92,13 +92,19 @@ impl Store {
 
     /// The exact bytes a learning is made of, or `None` where the store has no such span.
     pub fn bytes_of(&self, source: &Source) -> Option<&str> {
-        let entry = self.entries.iter().find(|entry| entry.path == source.path)?;
+        let entry = self
+            .entries
+            .iter()
+            .find(|entry| entry.path == source.path)?;
         entry.text.get(source.span.clone())
     }
 
     /// Words in all entries.
     pub fn words(&self) -> usize {
-        self.entries.iter().map(|entry| entry.text.split_whitespace().count()).sum()
+        self.entries
+            .iter()
+            .map(|entry| entry.text.split_whitespace().count())
+            .sum()
     }
 }
 
@@ -109,6 +115,9 @@ impl LearningId {
             LearningKind::Note => 'n',
             LearningKind::Playbook => 'p',
         };
-        Self::new(format!("{letter}-{}", Digest::of(text.trim().as_bytes()).short()))
+        Self::new(format!(
+            "{letter}-{}",
+            Digest::of(text.trim().as_bytes()).short()
+        ))
     }
 }

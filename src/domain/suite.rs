@@ -50,7 +50,10 @@ pub enum Setting {
 impl Suite {
     /// The tasks of one split, with their indices in [`Suite::tasks`].
     pub fn split(&self, split: Split) -> impl Iterator<Item = (usize, &Task)> {
-        self.tasks.iter().enumerate().filter(move |(_, task)| task.split == split)
+        self.tasks
+            .iter()
+            .enumerate()
+            .filter(move |(_, task)| task.split == split)
     }
 
     /// The world, where the suite has one.

@@ -126,7 +126,9 @@ impl Handbook {
 
     /// The index of an attribute, by name.
     pub fn attribute(&self, name: &str) -> Option<usize> {
-        self.attributes.iter().position(|attribute| attribute.name == name)
+        self.attributes
+            .iter()
+            .position(|attribute| attribute.name == name)
     }
 
     /// The index of a role, by name.

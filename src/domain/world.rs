@@ -105,7 +105,11 @@ impl World {
         let key = Key::root(seed).word("world");
         let values: Vec<Vec<usize>> = (0_u64..)
             .zip(&self.handbook.attributes)
-            .map(|(index, it)| key.word("attribute").number(index).permutation(it.values.len()))
+            .map(|(index, it)| {
+                key.word("attribute")
+                    .number(index)
+                    .permutation(it.values.len())
+            })
             .collect();
         let mut world = self.remedied_anew(key);
         let moved = |when: &mut Vec<Condition>| {
@@ -135,7 +139,9 @@ impl World {
             quirk.remedy = match quirk.remedy {
                 Remedy::Before { tool } => Remedy::Before { tool: tools[tool] },
                 Remedy::With { argument, value } => {
-                    let count = self.handbook.tools[quirk.tool].arguments[argument].values.len();
+                    let count = self.handbook.tools[quirk.tool].arguments[argument]
+                        .values
+                        .len();
                     let order = key
                         .word("argument")
                         .number(quirk.tool as u64)
@@ -189,7 +195,9 @@ impl World {
 
     /// Whether the tools that give the same fact as `tool` change places, in pairs.
     fn is_swapped(&self, key: Key, tool: usize) -> bool {
-        let fact = self.handbook.tools[tool].gives.map_or(u64::MAX, |it| it as u64);
+        let fact = self.handbook.tools[tool]
+            .gives
+            .map_or(u64::MAX, |it| it as u64);
         key.word("instead").number(fact).chance(0, 500)
     }
 

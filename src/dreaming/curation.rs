@@ -54,7 +54,10 @@ fn fate(past: &Past, rules: &[Rule], learning: &Learning, kept: &[BTreeSet<Strin
         return judge(past, rules, act, &advice.when);
     }
     let words = words_of(&learning.text);
-    if kept.iter().any(|other| overlap(&words, other) >= SAME_WORDS) {
+    if kept
+        .iter()
+        .any(|other| overlap(&words, other) >= SAME_WORDS)
+    {
         return Fate {
             action: Action::Merged,
             why: "says in nearly the same words what another entry says".to_owned(),
@@ -87,13 +90,19 @@ fn act_of(advice: &Advice) -> Option<Act> {
 }
 
 fn judge(past: &Past, rules: &[Rule], act: Act, when: &[Condition]) -> Fate {
-    if let Some(rule) = rules.iter().find(|rule| is_same(rule.act, act) && rule.when == when) {
+    if let Some(rule) = rules
+        .iter()
+        .find(|rule| is_same(rule.act, act) && rule.when == when)
+    {
         return Fate {
             action: Action::Merged,
             why: format!("{} show the same", count(rule.sessions.len(), "session")),
         };
     }
-    if let Some(rule) = rules.iter().find(|rule| is_rival(rule.act, act) && rule.when == when) {
+    if let Some(rule) = rules
+        .iter()
+        .find(|rule| is_rival(rule.act, act) && rule.when == when)
+    {
         return Fate {
             action: Action::Superseded,
             why: format!(
@@ -103,7 +112,10 @@ fn judge(past: &Past, rules: &[Rule], act: Act, when: &[Condition]) -> Fate {
             ),
         };
     }
-    if let Some(rule) = rules.iter().find(|rule| when.is_empty() && is_same(rule.act, act)) {
+    if let Some(rule) = rules
+        .iter()
+        .find(|rule| when.is_empty() && is_same(rule.act, act))
+    {
         return Fate {
             action: Action::Superseded,
             why: format!("holds only in places: {}", rule.line(&past.words)),
@@ -123,12 +135,18 @@ fn judge(past: &Past, rules: &[Rule], act: Act, when: &[Condition]) -> Fate {
     if needless.len() >= LEAST_AGAINST && needless.len() > 2 * helped.len() {
         return Fate {
             action: Action::Dropped,
-            why: format!("the tool went through without it in {}", count(needless.len(), "session")),
+            why: format!(
+                "the tool went through without it in {}",
+                count(needless.len(), "session")
+            ),
         };
     }
     Fate {
         action: Action::Kept,
-        why: format!("{} followed it and went through", count(helped.len(), "session")),
+        why: format!(
+            "{} followed it and went through",
+            count(helped.len(), "session")
+        ),
     }
 }
 
@@ -145,9 +163,7 @@ fn is_rival(one: Act, other: Act) -> bool {
     match (one, other) {
         (Act::Before { tool: one, .. }, Act::Before { tool: other, .. }) => one == other,
         (
-            Act::With {
-                tool, argument, ..
-            },
+            Act::With { tool, argument, .. },
             Act::With {
                 tool: other,
                 argument: of,
@@ -163,9 +179,14 @@ type Sessions = BTreeSet<usize>;
 
 /// Sessions in which an act was followed and helped, was followed in vain, and was not followed and not missed.
 fn record(past: &Past, act: Act, when: &[Condition]) -> (Sessions, Sessions, Sessions) {
-    let (mut helped, mut failed, mut needless) = (Sessions::new(), Sessions::new(), Sessions::new());
+    let (mut helped, mut failed, mut needless) =
+        (Sessions::new(), Sessions::new(), Sessions::new());
     for (session, read) in past.sessions.iter().enumerate() {
-        for thing in read.things.iter().filter(|it| when.iter().all(|one| one.holds_of(&it.values))) {
+        for thing in read
+            .things
+            .iter()
+            .filter(|it| when.iter().all(|one| one.holds_of(&it.values)))
+        {
             match followed(act, thing) {
                 Some((true, true)) => helped.insert(session),
                 Some((true, false)) => failed.insert(session),
@@ -179,12 +200,15 @@ fn record(past: &Past, act: Act, when: &[Condition]) -> (Sessions, Sessions, Ses
 
 /// Whether the act was followed at the tool's last call, and whether that call was done.
 fn followed(act: Act, thing: &PastThing) -> Option<(bool, bool)> {
-    let at = thing.steps.iter().rposition(|step| step.tool == act.tool())?;
+    let at = thing
+        .steps
+        .iter()
+        .rposition(|step| step.tool == act.tool())?;
     let step = &thing.steps[at];
     let is_followed = match act {
-        Act::Before { first, .. } => {
-            thing.steps[..at].iter().any(|step| step.done && step.tool == first)
-        }
+        Act::Before { first, .. } => thing.steps[..at]
+            .iter()
+            .any(|step| step.done && step.tool == first),
         // A value that raises no error cannot be judged by going through.
         Act::With { .. } => return None,
         Act::Instead { .. } | Act::Avoid { .. } => return None,

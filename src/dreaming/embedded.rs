@@ -11,7 +11,12 @@ use crate::{
         memory::{Entry, Store},
         session::Session,
     },
-    dreaming::{Boxed, Dreamer, curation, mining, past::{Past, small}, rules::Rule, silent, writing},
+    dreaming::{
+        Boxed, Dreamer, curation, mining,
+        past::{Past, small},
+        rules::Rule,
+        silent, writing,
+    },
     formats::memory,
 };
 

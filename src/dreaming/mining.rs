@@ -94,7 +94,9 @@ fn uses_of<'a>(
     let mut uses: Vec<Use<'a>> = Vec::new();
     let mut used: BTreeSet<usize> = BTreeSet::new();
     for step in &thing.steps {
-        let at = uses.iter().position(|it| it.tool == step.tool && it.done.is_none());
+        let at = uses
+            .iter()
+            .position(|it| it.tool == step.tool && it.done.is_none());
         let this = Try {
             with: &step.with,
             helped_by: used.clone(),
@@ -128,9 +130,17 @@ fn uses_of<'a>(
 /// What changed between the last refusal and the success, where exactly one thing did.
 fn recovery(of: &Use<'_>, success: &Try<'_>) -> Option<Act> {
     let last = of.refusals.last()?;
-    let helpers: Vec<usize> = success.helped_by.difference(&last.helped_by).copied().collect();
-    let values: Vec<(usize, usize)> =
-        success.with.iter().filter(|it| !last.with.contains(it)).copied().collect();
+    let helpers: Vec<usize> = success
+        .helped_by
+        .difference(&last.helped_by)
+        .copied()
+        .collect();
+    let values: Vec<(usize, usize)> = success
+        .with
+        .iter()
+        .filter(|it| !last.with.contains(it))
+        .copied()
+        .collect();
     match (helpers.as_slice(), values.as_slice()) {
         ([first], []) => Some(Act::Before {
             first: *first,
@@ -218,7 +228,11 @@ fn induce(past: &Past, act: Act, mut cases: Vec<Case<'_>>) -> Vec<Rule> {
 
 fn split(cases: &[Case<'_>]) -> (BTreeSet<usize>, BTreeSet<usize>) {
     let numbers = |wanted: bool| {
-        cases.iter().filter(|it| it.speaks_for == wanted).map(|it| it.session).collect()
+        cases
+            .iter()
+            .filter(|it| it.speaks_for == wanted)
+            .map(|it| it.session)
+            .collect()
     };
     (numbers(true), numbers(false))
 }
@@ -228,8 +242,11 @@ type Scope = (Option<usize>, Vec<Condition>);
 /// The smallest scope that holds enough cases, nearly all of them for the act, and not by luck.
 pub fn best_condition(past: &Past, cases: &[Case<'_>]) -> Option<Scope> {
     let is_enough = |inside: &[&Case<'_>]| {
-        let sessions: BTreeSet<usize> =
-            inside.iter().filter(|it| it.speaks_for).map(|it| it.session).collect();
+        let sessions: BTreeSet<usize> = inside
+            .iter()
+            .filter(|it| it.speaks_for)
+            .map(|it| it.session)
+            .collect();
         let (count, tasks) = past.spread(&sessions);
         count as usize >= LEAST_SESSIONS && tasks >= LEAST_TASKS
     };
@@ -276,12 +293,17 @@ fn scopes(cases: &[Case<'_>]) -> Vec<(usize, Scope)> {
     let mut roles: BTreeSet<usize> = BTreeSet::new();
     for case in cases.iter().filter(|it| it.speaks_for) {
         roles.insert(case.role);
-        single.extend(case.values.iter().enumerate().filter_map(|(attribute, value)| {
-            Some(Condition {
-                attribute,
-                value: (*value)?,
-            })
-        }));
+        single.extend(
+            case.values
+                .iter()
+                .enumerate()
+                .filter_map(|(attribute, value)| {
+                    Some(Condition {
+                        attribute,
+                        value: (*value)?,
+                    })
+                }),
+        );
     }
     let mut scopes: Vec<(usize, Scope)> = Vec::new();
     scopes.extend(single.iter().map(|it| (1, (None, vec![*it]))));

@@ -1,8 +1,8 @@
 //! Sessions to store: whoever dreams. Knows transcripts and stores; never a world or a desk.
 
 pub mod controls;
-pub mod embedded;
 mod curation;
+pub mod embedded;
 mod mining;
 mod past;
 mod rules;

@@ -86,7 +86,11 @@ impl Past {
     fn read_session(&mut self, session: &Session) -> PastSession {
         let start = &session.start;
         let role = self.role(&start.role);
-        let things = start.setup.iter().map(|entity| self.thing(entity, session)).collect();
+        let things = start
+            .setup
+            .iter()
+            .map(|entity| self.thing(entity, session))
+            .collect();
         let mut read = PastSession {
             name: start.session.clone(),
             task: start.task.clone(),
@@ -156,17 +160,23 @@ impl Past {
         for (key, value) in input {
             match value {
                 Value::String(word) => pairs.push((key, word)),
-                Value::Array(list) => pairs.extend(list.iter().filter_map(|it| {
-                    Some((it.get(0)?.as_str()?, it.get(1)?.as_str()?))
-                })),
+                Value::Array(list) => pairs.extend(
+                    list.iter()
+                        .filter_map(|it| Some((it.get(0)?.as_str()?, it.get(1)?.as_str()?))),
+                ),
                 _ => {}
             }
         }
-        let at = pairs.iter().position(|(_, word)| setup.iter().any(|it| it.name == *word))?;
+        let at = pairs
+            .iter()
+            .position(|(_, word)| setup.iter().any(|it| it.name == *word))?;
         let (_, word) = pairs.remove(at);
         let thing = setup.iter().position(|it| it.name == word)?;
         let tool = self.tool(name);
-        let with = pairs.into_iter().map(|(key, word)| self.choice(tool, key, word)).collect();
+        let with = pairs
+            .into_iter()
+            .map(|(key, word)| self.choice(tool, key, word))
+            .collect();
         let step = PastStep {
             tool,
             with,
@@ -178,50 +188,62 @@ impl Past {
 
     fn role(&mut self, name: &str) -> usize {
         let roles = &mut self.words.roles;
-        roles.iter().position(|role| role.name == name).unwrap_or_else(|| {
-            roles.push(Role {
-                name: name.to_owned(),
-                tools: Vec::new(),
-            });
-            roles.len() - 1
-        })
+        roles
+            .iter()
+            .position(|role| role.name == name)
+            .unwrap_or_else(|| {
+                roles.push(Role {
+                    name: name.to_owned(),
+                    tools: Vec::new(),
+                });
+                roles.len() - 1
+            })
     }
 
     fn attribute(&mut self, name: &str) -> usize {
         let attributes = &mut self.words.attributes;
-        attributes.iter().position(|it| it.name == name).unwrap_or_else(|| {
-            attributes.push(Attribute {
-                name: name.to_owned(),
-                values: Vec::new(),
-            });
-            attributes.len() - 1
-        })
+        attributes
+            .iter()
+            .position(|it| it.name == name)
+            .unwrap_or_else(|| {
+                attributes.push(Attribute {
+                    name: name.to_owned(),
+                    values: Vec::new(),
+                });
+                attributes.len() - 1
+            })
     }
 
     fn tool(&mut self, name: &str) -> usize {
         let tools = &mut self.words.tools;
-        tools.iter().position(|tool| tool.name == name).unwrap_or_else(|| {
-            tools.push(Tool {
-                name: name.to_owned(),
-                about: String::new(),
-                on: Vec::new(),
-                arguments: Vec::new(),
-                requires: Vec::new(),
-                gives: None,
-            });
-            tools.len() - 1
-        })
+        tools
+            .iter()
+            .position(|tool| tool.name == name)
+            .unwrap_or_else(|| {
+                tools.push(Tool {
+                    name: name.to_owned(),
+                    about: String::new(),
+                    on: Vec::new(),
+                    arguments: Vec::new(),
+                    requires: Vec::new(),
+                    gives: None,
+                });
+                tools.len() - 1
+            })
     }
 
     fn choice(&mut self, tool: usize, key: &str, word: &str) -> (usize, usize) {
         let arguments = &mut self.words.tools[tool].arguments;
-        let argument = arguments.iter().position(|it| it.name == key).unwrap_or_else(|| {
-            arguments.push(Argument {
-                name: key.to_owned(),
-                values: Vec::new(),
+        let argument = arguments
+            .iter()
+            .position(|it| it.name == key)
+            .unwrap_or_else(|| {
+                arguments.push(Argument {
+                    name: key.to_owned(),
+                    values: Vec::new(),
+                });
+                arguments.len() - 1
             });
-            arguments.len() - 1
-        });
         let values = &mut arguments[argument].values;
         let value = values.iter().position(|it| it == word).unwrap_or_else(|| {
             values.push(word.to_owned());
@@ -231,17 +253,23 @@ impl Past {
     }
 
     fn criterion(&mut self, name: &str) -> usize {
-        self.criteria.iter().position(|it| it == name).unwrap_or_else(|| {
-            self.criteria.push(name.to_owned());
-            self.criteria.len() - 1
-        })
+        self.criteria
+            .iter()
+            .position(|it| it == name)
+            .unwrap_or_else(|| {
+                self.criteria.push(name.to_owned());
+                self.criteria.len() - 1
+            })
     }
 
     /// What each tool says when it is done, by tool: tools that say the same reach the same.
     pub fn results(&self) -> Vec<Option<String>> {
         let mut results = vec![None; self.words.tools.len()];
         let things = self.sessions.iter().flat_map(|session| &session.things);
-        for step in things.flat_map(|thing| &thing.steps).filter(|step| step.done) {
+        for step in things
+            .flat_map(|thing| &thing.steps)
+            .filter(|step| step.done)
+        {
             results[step.tool].get_or_insert_with(|| step.said.clone());
         }
         results
@@ -249,8 +277,10 @@ impl Past {
 
     /// Sessions and distinct tasks among some session numbers.
     pub fn spread(&self, sessions: &BTreeSet<usize>) -> (u32, u32) {
-        let tasks: BTreeSet<&str> =
-            sessions.iter().map(|index| self.sessions[*index].task.as_str()).collect();
+        let tasks: BTreeSet<&str> = sessions
+            .iter()
+            .map(|index| self.sessions[*index].task.as_str())
+            .collect();
         (small(sessions.len()), small(tasks.len()))
     }
 }
@@ -260,7 +290,8 @@ fn drop_transient(steps: &mut Vec<PastStep>) {
     let mut at = 0;
     while at + 1 < steps.len() {
         let (this, next) = (&steps[at], &steps[at + 1]);
-        if !this.done && this.tool == next.tool && this.with == next.with && this.said != next.said {
+        if !this.done && this.tool == next.tool && this.with == next.with && this.said != next.said
+        {
             steps.remove(at);
         } else {
             at += 1;

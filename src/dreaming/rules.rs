@@ -86,7 +86,12 @@ impl Rule {
                 value,
             } => {
                 let argument = &words.tools[tool].arguments[argument];
-                format!("do {} with {}={}", name(tool), argument.name, argument.values[value])
+                format!(
+                    "do {} with {}={}",
+                    name(tool),
+                    argument.name,
+                    argument.values[value]
+                )
             }
             Act::Before { first, tool } => format!("do {} before {}", name(first), name(tool)),
             Act::Instead { other, .. } => format!("do {}", name(other)),

@@ -43,14 +43,18 @@ fn cases(past: &Past, criterion: usize) -> Vec<Case<'_>> {
     let mut cases = Vec::new();
     for (session, read) in past.sessions.iter().enumerate() {
         for thing in &read.things {
-            cases.extend(thing.criteria.iter().filter(|(index, _)| *index == criterion).map(
-                |(_, met)| Case {
-                    session,
-                    role: read.role,
-                    thing,
-                    met: *met,
-                },
-            ));
+            cases.extend(
+                thing
+                    .criteria
+                    .iter()
+                    .filter(|(index, _)| *index == criterion)
+                    .map(|(_, met)| Case {
+                        session,
+                        role: read.role,
+                        thing,
+                        met: *met,
+                    }),
+            );
         }
     }
     cases
@@ -65,7 +69,12 @@ fn explains(rule: &Rule, case: &Case<'_>) -> bool {
 
 /// Whether the entity's work agrees with an act; `None` where the act had no bearing.
 fn follows(act: Act, thing: &PastThing) -> Option<bool> {
-    let done = |tool: usize| thing.steps.iter().rfind(|step| step.done && step.tool == tool);
+    let done = |tool: usize| {
+        thing
+            .steps
+            .iter()
+            .rfind(|step| step.done && step.tool == tool)
+    };
     match act {
         Act::With {
             tool,
@@ -96,7 +105,12 @@ fn strongest(past: &Past, cases: &[Case<'_>]) -> Option<Rule> {
 fn candidates(past: &Past) -> Vec<Act> {
     let mut acts = Vec::new();
     for (tool, known) in past.words.tools.iter().enumerate() {
-        for (argument, it) in known.arguments.iter().enumerate().filter(|(_, it)| it.values.len() > 1) {
+        for (argument, it) in known
+            .arguments
+            .iter()
+            .enumerate()
+            .filter(|(_, it)| it.values.len() > 1)
+        {
             acts.extend((0..it.values.len()).map(|value| Act::With {
                 tool,
                 argument,
@@ -117,12 +131,18 @@ fn scopes(cases: &[Case<'_>]) -> Vec<Scope> {
     let mut roles: BTreeSet<usize> = BTreeSet::new();
     for case in cases.iter().filter(|it| !it.met) {
         roles.insert(case.role);
-        single.extend(case.thing.values.iter().enumerate().filter_map(|(attribute, value)| {
-            Some(Condition {
-                attribute,
-                value: (*value)?,
-            })
-        }));
+        single.extend(
+            case.thing
+                .values
+                .iter()
+                .enumerate()
+                .filter_map(|(attribute, value)| {
+                    Some(Condition {
+                        attribute,
+                        value: (*value)?,
+                    })
+                }),
+        );
     }
     let desks: BTreeSet<usize> = cases.iter().map(|it| it.role).collect();
     let mut scopes: Vec<Scope> = single.iter().map(|it| (None, vec![*it])).collect();

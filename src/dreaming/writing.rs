@@ -35,7 +35,11 @@ pub fn playbook(past: &Past, rule: &Rule, number: usize) -> Entry {
             rule.against.len()
         ),
         when: (!rule.when.is_empty()).then(|| conditions(past, rule)),
-        roles: rule.role.iter().map(|it| words.roles[*it].name.clone()).collect(),
+        roles: rule
+            .role
+            .iter()
+            .map(|it| words.roles[*it].name.clone())
+            .collect(),
         evidence: cited(past, rule),
         body: format!("{}.\n", rule.line(words)),
     });
@@ -55,17 +59,31 @@ pub fn name(past: &Past, rule: &Rule) -> String {
 }
 
 fn conditions(past: &Past, rule: &Rule) -> String {
-    rule.when.iter().map(|it| past.words.say(*it)).collect::<Vec<_>>().join(" and ")
+    rule.when
+        .iter()
+        .map(|it| past.words.say(*it))
+        .collect::<Vec<_>>()
+        .join(" and ")
 }
 
 fn cited(past: &Past, rule: &Rule) -> Vec<String> {
-    rule.sessions.iter().take(CITED).map(|index| past.sessions[*index].name.clone()).collect()
+    rule.sessions
+        .iter()
+        .take(CITED)
+        .map(|index| past.sessions[*index].name.clone())
+        .collect()
 }
 
 fn slug(name: &str) -> String {
     let slug: String = name
         .chars()
-        .map(|it| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '-' })
+        .map(|it| {
+            if it.is_ascii_alphanumeric() {
+                it.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
         .collect();
     slug.trim_matches('-').chars().take(40).collect()
 }
@@ -162,7 +180,11 @@ pub fn patterns(past: &Past, rules: &[Rule]) -> Vec<Pattern> {
 
 fn answered(past: &Past, rule: &Rule) -> Pattern {
     let (sessions, tasks) = past.spread(&rule.sessions);
-    let mut roles: Vec<usize> = rule.sessions.iter().map(|it| past.sessions[*it].role).collect();
+    let mut roles: Vec<usize> = rule
+        .sessions
+        .iter()
+        .map(|it| past.sessions[*it].role)
+        .collect();
     roles.sort_unstable();
     roles.dedup();
     let (kind, verb) = match rule.origin {
@@ -173,7 +195,10 @@ fn answered(past: &Past, rule: &Rule) -> Pattern {
     Pattern {
         kind,
         what: format!("{tool} {verb} where {}", conditions(past, rule)),
-        roles: roles.into_iter().map(|it| past.words.roles[it].name.clone()).collect(),
+        roles: roles
+            .into_iter()
+            .map(|it| past.words.roles[it].name.clone())
+            .collect(),
         sessions,
         tasks,
         answered_by: Some(name(past, rule)),
@@ -215,7 +240,10 @@ fn unanswered(past: &Past, rules: &[Rule]) -> Vec<Pattern> {
             Pattern {
                 kind: PatternKind::Mistake,
                 what: said,
-                roles: roles.into_iter().map(|it| past.words.roles[it].name.clone()).collect(),
+                roles: roles
+                    .into_iter()
+                    .map(|it| past.words.roles[it].name.clone())
+                    .collect(),
                 sessions: count,
                 tasks,
                 answered_by: None,
@@ -229,10 +257,19 @@ fn workflows(past: &Past) -> Vec<Pattern> {
     let mut patterns = Vec::new();
     for (role, known) in past.words.roles.iter().enumerate() {
         let mut orders: Vec<(Vec<usize>, std::collections::BTreeSet<usize>)> = Vec::new();
-        let own = past.sessions.iter().enumerate().filter(|(_, it)| it.role == role);
+        let own = past
+            .sessions
+            .iter()
+            .enumerate()
+            .filter(|(_, it)| it.role == role);
         for (index, session) in own.filter(|(_, it)| it.completed == Some(true)) {
             for thing in &session.things {
-                let order: Vec<usize> = thing.steps.iter().filter(|it| it.done).map(|it| it.tool).collect();
+                let order: Vec<usize> = thing
+                    .steps
+                    .iter()
+                    .filter(|it| it.done)
+                    .map(|it| it.tool)
+                    .collect();
                 if order.len() < 2 {
                     continue;
                 }
@@ -242,14 +279,18 @@ fn workflows(past: &Past) -> Vec<Pattern> {
                 }
             }
         }
-        let Some((order, sessions)) = orders.into_iter().rev().max_by_key(|(_, it)| it.len()) else {
+        let Some((order, sessions)) = orders.into_iter().rev().max_by_key(|(_, it)| it.len())
+        else {
             continue;
         };
         let (count, tasks) = past.spread(&sessions);
         if count < LEAST_SEEN {
             continue;
         }
-        let steps: Vec<&str> = order.iter().map(|it| past.words.tools[*it].name.as_str()).collect();
+        let steps: Vec<&str> = order
+            .iter()
+            .map(|it| past.words.tools[*it].name.as_str())
+            .collect();
         patterns.push(Pattern {
             kind: PatternKind::Workflow,
             what: steps.join(" → "),

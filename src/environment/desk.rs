@@ -141,7 +141,10 @@ impl Desk {
         let thing = &scene.things[call.entity];
         let is_ready = book.roles[scene.role].tools.contains(&call.tool)
             && tool.works_on(thing.kind)
-            && tool.requires.iter().all(|fact| self.holds(call.entity, *fact));
+            && tool
+                .requires
+                .iter()
+                .all(|fact| self.holds(call.entity, *fact));
         if !is_ready {
             return (Answer::NotReady, None);
         }
@@ -193,7 +196,9 @@ impl Desk {
 
     /// Whether this trial holds a fault nobody can mend.
     pub fn is_lost(&self) -> bool {
-        self.luck.word("lost").chance(0, self.scene.world.lost_per_thousand)
+        self.luck
+            .word("lost")
+            .chance(0, self.scene.world.lost_per_thousand)
     }
 
     /// Calls made.
@@ -213,15 +218,18 @@ impl Desk {
 
     /// The entity of that name.
     pub fn entity(&self, name: &str) -> Option<usize> {
-        self.scene.things.iter().position(|thing| thing.name == name)
+        self.scene
+            .things
+            .iter()
+            .position(|thing| thing.name == name)
     }
 
     /// Each quality of the world, and whether it was kept on `entity`.
     pub fn kept(&self, entity: usize) -> impl Iterator<Item = (&str, bool)> {
         let spoiled = self.state[entity].spoiled;
-        (0..).zip(&self.scene.world.qualities).map(move |(index, name): (u32, &String)| {
-            (name.as_str(), spoiled & (1 << index) == 0)
-        })
+        (0..)
+            .zip(&self.scene.world.qualities)
+            .map(move |(index, name): (u32, &String)| (name.as_str(), spoiled & (1 << index) == 0))
     }
 
     /// Policies breached, in words, with the entity each was breached on.
@@ -245,7 +253,9 @@ impl Desk {
         self.log
             .iter()
             .enumerate()
-            .flat_map(|(index, event)| [self.tool_use(index, event), self.tool_result(index, event)])
+            .flat_map(|(index, event)| {
+                [self.tool_use(index, event), self.tool_result(index, event)]
+            })
             .collect()
     }
 

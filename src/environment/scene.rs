@@ -41,21 +41,37 @@ impl Scene {
     pub fn new(world: &Arc<World>, brief: &Brief) -> Result<Self> {
         let book = &world.handbook;
         let role = book.role(&brief.role).ok_or_else(|| {
-            unknown("role", &brief.role, book.roles.iter().map(|it| it.name.as_str()))
+            unknown(
+                "role",
+                &brief.role,
+                book.roles.iter().map(|it| it.name.as_str()),
+            )
         })?;
         let mut things = Vec::new();
         for entity in &brief.setup {
-            let kind = book.kinds.iter().position(|kind| *kind == entity.kind).ok_or_else(|| {
-                unknown("kind", &entity.kind, book.kinds.iter().map(String::as_str))
-            })?;
+            let kind = book
+                .kinds
+                .iter()
+                .position(|kind| *kind == entity.kind)
+                .ok_or_else(|| {
+                    unknown("kind", &entity.kind, book.kinds.iter().map(String::as_str))
+                })?;
             let mut values = vec![None; book.attributes.len()];
             for (name, value) in &entity.attributes {
                 let attribute = book.attribute(name).ok_or_else(|| {
-                    unknown("attribute", name, book.attributes.iter().map(|it| it.name.as_str()))
+                    unknown(
+                        "attribute",
+                        name,
+                        book.attributes.iter().map(|it| it.name.as_str()),
+                    )
                 })?;
                 let known = &book.attributes[attribute].values;
                 let value = known.iter().position(|it| it == value).ok_or_else(|| {
-                    unknown(&format!("value of `{name}`"), value, known.iter().map(String::as_str))
+                    unknown(
+                        &format!("value of `{name}`"),
+                        value,
+                        known.iter().map(String::as_str),
+                    )
                 })?;
                 values[attribute] = Some(value);
             }
@@ -67,9 +83,12 @@ impl Scene {
         }
         let mut goals = Vec::new();
         for ask in &brief.asks {
-            let entity = things.iter().position(|it| it.name == ask.of).ok_or_else(|| {
-                unknown("entity", &ask.of, things.iter().map(|it| it.name.as_str()))
-            })?;
+            let entity = things
+                .iter()
+                .position(|it| it.name == ask.of)
+                .ok_or_else(|| {
+                    unknown("entity", &ask.of, things.iter().map(|it| it.name.as_str()))
+                })?;
             let fact = book
                 .fact(&ask.is)
                 .ok_or_else(|| unknown("fact", &ask.is, book.facts.iter().map(String::as_str)))?;
@@ -105,12 +124,17 @@ impl Scene {
     /// The quirks at `tool` for `entity`.
     pub(super) fn quirks_at(&self, entity: usize, tool: usize) -> impl Iterator<Item = &Quirk> {
         let at = entity * self.world.handbook.tools.len() + tool;
-        self.quirks[at].iter().map(|index| &self.world.quirks[*index])
+        self.quirks[at]
+            .iter()
+            .map(|index| &self.world.quirks[*index])
     }
 
     /// The attribute values of every entity, visible before any trial.
     pub fn visible(&self) -> Vec<Vec<Option<usize>>> {
-        self.things.iter().map(|thing| thing.values.clone()).collect()
+        self.things
+            .iter()
+            .map(|thing| thing.values.clone())
+            .collect()
     }
 
     /// The same scene with another step budget.

@@ -54,7 +54,9 @@ impl Script<'_> {
         let provider = book.roles[scene.role].tools.iter().copied().find(|tool| {
             let gives = book.tools[*tool].gives == Some(fact)
                 && book.tools[*tool].works_on(scene.things[entity].kind);
-            let refusing = scene.quirks_at(entity, *tool).find(|quirk| is_instead(quirk));
+            let refusing = scene
+                .quirks_at(entity, *tool)
+                .find(|quirk| is_instead(quirk));
             if gives && first_instead.is_none() {
                 first_instead = refusing.map(|quirk| quirk.id.clone());
             }
@@ -121,15 +123,27 @@ impl Script<'_> {
                 !book.policies.iter().any(|policy| {
                     policy.with.is_some_and(|(named, _)| named == argument)
                         && policy.is_breached_by(
-                            &Call { tool, entity, values: tried },
+                            &Call {
+                                tool,
+                                entity,
+                                values: tried,
+                            },
                             &self.scene.things[entity].values,
                         )
                 })
             })?;
         }
-        let call = Call { tool, entity, values };
+        let call = Call {
+            tool,
+            entity,
+            values,
+        };
         let values = &self.scene.things[entity].values;
-        (!book.policies.iter().any(|policy| policy.is_breached_by(&call, values))).then_some(call)
+        (!book
+            .policies
+            .iter()
+            .any(|policy| policy.is_breached_by(&call, values)))
+        .then_some(call)
     }
 
     fn record(&mut self, call: Call) {

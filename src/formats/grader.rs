@@ -11,7 +11,8 @@ use crate::{
 
 /// Every grader a suite can ask for.
 const KINDS: [&str; 11] = [
-    "exact", "contains", "pattern", "number", "fields", "state", "files", "command", "all", "any", "weighted",
+    "exact", "contains", "pattern", "number", "fields", "state", "files", "command", "all", "any",
+    "weighted",
 ];
 
 /// Reads a grader; faults are noted in the shape's file.
@@ -28,7 +29,10 @@ pub fn read_grader(shape: Shape<'_>, task: &str, values: &Values) -> Option<Grad
     if !KINDS.contains(&key.value.as_str()) {
         shape.teach(
             key.at,
-            format!("task `{task}` asks for grader `{}`, which does not exist", key.value),
+            format!(
+                "task `{task}` asks for grader `{}`, which does not exist",
+                key.value
+            ),
             did_you_mean(&key.value, "graders", KINDS),
         );
         return None;
@@ -36,15 +40,15 @@ pub fn read_grader(shape: Shape<'_>, task: &str, values: &Values) -> Option<Grad
     if let Some(second) = keys.get(1) {
         shape.teach(
             second.at,
-            format!("task `{task}` has two graders, `{}` and `{}`", key.value, second.value),
+            format!(
+                "task `{task}` has two graders, `{}` and `{}`",
+                key.value, second.value
+            ),
             "join them with `grade.all` or `grade.any`",
         );
         return None;
     }
-    let reader = Reader {
-        task,
-        values,
-    };
+    let reader = Reader { task, values };
     match key.value.as_str() {
         "state" => Some(Grader::State {
             holds: reader.asks(&shape, "state"),
@@ -99,7 +103,10 @@ impl Reader<'_> {
     fn asks(&self, shape: &Shape<'_>, key: &str) -> Vec<Ask> {
         let asks = read_asks(shape, key, self.values);
         if asks.is_empty() {
-            shape.fault(shape.at(), format!("`grade.{key}` of task `{}` asks for nothing", self.task));
+            shape.fault(
+                shape.at(),
+                format!("`grade.{key}` of task `{}` asks for nothing", self.task),
+            );
         }
         asks
     }
@@ -107,13 +114,23 @@ impl Reader<'_> {
     fn parts(&self, shape: &Shape<'_>, key: &str) -> Vec<Grader> {
         let parts = shape.shapes(key, &format!("a part of `grade.{key}`"));
         if parts.is_empty() {
-            shape.fault(shape.at(), format!("`grade.{key}` of task `{}` has no parts", self.task));
+            shape.fault(
+                shape.at(),
+                format!("`grade.{key}` of task `{}` has no parts", self.task),
+            );
         }
-        parts.into_iter().filter_map(|part| read_grader(part, self.task, self.values)).collect()
+        parts
+            .into_iter()
+            .filter_map(|part| read_grader(part, self.task, self.values))
+            .collect()
     }
 
     fn texts(&self, table: &Shape<'_>, key: &str) -> Vec<String> {
-        table.texts(key).into_iter().map(|text| filled(table, text, self.values)).collect()
+        table
+            .texts(key)
+            .into_iter()
+            .map(|text| filled(table, text, self.values))
+            .collect()
     }
 
     fn table(&self, table: &Shape<'_>, kind: &str, at: usize) -> Option<Grader> {
@@ -124,7 +141,9 @@ impl Reader<'_> {
             "contains" => self.contains(table, at),
             "pattern" => self.pattern(table),
             "number" => Some(Grader::Number {
-                value: table.real("value").or_else(|| self.column_number(table, "column"))?,
+                value: table
+                    .real("value")
+                    .or_else(|| self.column_number(table, "column"))?,
                 tolerance: table.real("tolerance").unwrap_or(0.0).abs(),
             }),
             "fields" => self.fields(table),
@@ -185,9 +204,15 @@ impl Reader<'_> {
         for key in equal.keys() {
             let value = equal.json(&key.value)?;
             let value = match value {
-                serde_json::Value::String(text) => {
-                    filled(&equal, Located { value: text, at: key.at }, self.values).into()
-                }
+                serde_json::Value::String(text) => filled(
+                    &equal,
+                    Located {
+                        value: text,
+                        at: key.at,
+                    },
+                    self.values,
+                )
+                .into(),
                 other => other,
             };
             fields.push((key.value, value));
@@ -202,12 +227,18 @@ impl Reader<'_> {
             let at = path.at;
             let path = filled(&entry, path, self.values);
             if path.starts_with('/') || path.split('/').any(|part| part == "..") {
-                entry.teach(at, format!("`{path}` leaves the workspace"), "use a path below the workspace");
+                entry.teach(
+                    at,
+                    format!("`{path}` leaves the workspace"),
+                    "use a path below the workspace",
+                );
             }
             checks.push(FileCheck {
                 path,
                 exists: entry.flag("exists").unwrap_or(true),
-                text: entry.text("text").map(|text| filled(&entry, text, self.values)),
+                text: entry
+                    .text("text")
+                    .map(|text| filled(&entry, text, self.values)),
                 contains: self.texts(&entry, "contains"),
             });
             entry.finish();
@@ -250,7 +281,10 @@ impl Reader<'_> {
         if !(0.0..=1.0).contains(&pass) || parts.is_empty() {
             table.teach(
                 table.at(),
-                format!("`grade.weighted` of task `{}` needs parts and a `pass` from 0 to 1", self.task),
+                format!(
+                    "`grade.weighted` of task `{}` needs parts and a `pass` from 0 to 1",
+                    self.task
+                ),
                 "each part is `{ weight = 2, grade.exact.text = \"…\" }`",
             );
             return None;

@@ -30,7 +30,9 @@ impl<'a> Faults<'a> {
     /// Notes a fault at a byte offset.
     pub fn add(&self, at: usize, error: Error) {
         let (line, column) = self.position(at);
-        self.found.borrow_mut().push((at, error.in_file(self.path).at(line, column)));
+        self.found
+            .borrow_mut()
+            .push((at, error.in_file(self.path).at(line, column)));
     }
 
     /// All faults, joined in file order.
@@ -58,7 +60,12 @@ pub fn parse<'a>(faults: &Faults<'a>) -> Spanned<DeTable<'a>> {
     let (table, errors) = DeTable::parse_recoverable(faults.text);
     for error in errors {
         let at = error.span().map_or(0, |span| span.start);
-        let message = error.message().lines().next().unwrap_or_default().to_owned();
+        let message = error
+            .message()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         faults.add(at, Error::input("this is not TOML").because(message));
     }
     table
@@ -131,7 +138,11 @@ impl<'a> Shape<'a> {
         let found = value.get_ref().type_str();
         self.fault(
             value.span().start,
-            format!("`{key}` of {} must be {wanted}, not {}", self.what, a_or_an(found)),
+            format!(
+                "`{key}` of {} must be {wanted}, not {}",
+                self.what,
+                a_or_an(found)
+            ),
         );
     }
 
@@ -178,14 +189,20 @@ impl<'a> Shape<'a> {
             }
             _ => None,
         };
-        let fits = number.and_then(|it| u64::try_from(it).ok()).filter(|it| range.contains(it));
+        let fits = number
+            .and_then(|it| u64::try_from(it).ok())
+            .filter(|it| range.contains(it));
         if fits.is_none() {
             let wanted = format!("a whole number from {} to {}", range.start, range.end - 1);
             match value.get_ref() {
                 DeValue::Integer(digits) => {
                     self.fault(
                         value.span().start,
-                        format!("`{key}` of {} must be {wanted}, not {}", self.what, digits.as_str()),
+                        format!(
+                            "`{key}` of {} must be {wanted}, not {}",
+                            self.what,
+                            digits.as_str()
+                        ),
                     );
                 }
                 _ => self.wrong_type(key, value, &wanted),
@@ -197,7 +214,10 @@ impl<'a> Shape<'a> {
     /// A whole number that must be there; the start of the range where it is not.
     pub fn need_number(&self, key: &str, range: Range<u64>) -> u64 {
         if !self.table.contains_key(key) {
-            self.missing(key, &format!("a whole number from {} to {}", range.start, range.end - 1));
+            self.missing(
+                key,
+                &format!("a whole number from {} to {}", range.start, range.end - 1),
+            );
         }
         let least = range.start;
         self.number(key, range).unwrap_or(least)
@@ -211,7 +231,11 @@ impl<'a> Shape<'a> {
             DeValue::Float(digits) => digits.as_str().to_owned(),
             _ => String::new(),
         };
-        let number = text.replace('_', "").parse().ok().filter(|it: &f64| it.is_finite());
+        let number = text
+            .replace('_', "")
+            .parse()
+            .ok()
+            .filter(|it: &f64| it.is_finite());
         if number.is_none() {
             self.wrong_type(key, value, "a finite number");
         }
@@ -255,7 +279,11 @@ impl<'a> Shape<'a> {
         let Some(value) = self.value(key) else {
             return Vec::new();
         };
-        let wanted = format!("a list of whole numbers from {} to {}", range.start, range.end - 1);
+        let wanted = format!(
+            "a list of whole numbers from {} to {}",
+            range.start,
+            range.end - 1
+        );
         let Some(items) = value.get_ref().as_array() else {
             self.wrong_type(key, value, &wanted);
             return Vec::new();
@@ -363,19 +391,26 @@ fn to_json(value: &DeValue<'_>) -> Option<serde_json::Value> {
     use serde_json::Value;
     Some(match value {
         DeValue::String(text) => Value::from(text.as_ref()),
-        DeValue::Integer(digits) => {
-            Value::from(i64::from_str_radix(&digits.as_str().replace('_', ""), digits.radix()).ok()?)
+        DeValue::Integer(digits) => Value::from(
+            i64::from_str_radix(&digits.as_str().replace('_', ""), digits.radix()).ok()?,
+        ),
+        DeValue::Float(digits) => {
+            Value::from(digits.as_str().replace('_', "").parse::<f64>().ok()?)
         }
-        DeValue::Float(digits) => Value::from(digits.as_str().replace('_', "").parse::<f64>().ok()?),
         DeValue::Boolean(flag) => Value::from(*flag),
         DeValue::Datetime(moment) => Value::from(moment.to_string()),
-        DeValue::Array(items) => {
-            items.iter().map(|it| to_json(it.get_ref())).collect::<Option<Vec<_>>>()?.into()
-        }
+        DeValue::Array(items) => items
+            .iter()
+            .map(|it| to_json(it.get_ref()))
+            .collect::<Option<Vec<_>>>()?
+            .into(),
         DeValue::Table(table) => {
             let mut map = serde_json::Map::new();
             for (key, value) in table {
-                map.insert(key.get_ref().clone().into_owned(), to_json(value.get_ref())?);
+                map.insert(
+                    key.get_ref().clone().into_owned(),
+                    to_json(value.get_ref())?,
+                );
             }
             Value::Object(map)
         }

@@ -61,8 +61,13 @@ fn line(inside: &str, world: &World) -> Result<String> {
         "remedy" => Ok(book.line(quirk.tool, &quirk.when, quirk.remedy)),
         "wrong" => Ok(book.line(quirk.tool, &quirk.when, wrong_remedy(quirk, world))),
         "bare" => Ok(book.line(quirk.tool, &[], quirk.remedy)),
-        other => Err(Error::input(format!("a placeholder cannot be `{other}`"))
-            .mend(did_you_mean(other, "placeholders", ["remedy", "wrong", "bare"]))),
+        other => Err(
+            Error::input(format!("a placeholder cannot be `{other}`")).mend(did_you_mean(
+                other,
+                "placeholders",
+                ["remedy", "wrong", "bare"],
+            )),
+        ),
     }
 }
 
@@ -70,7 +75,9 @@ fn line(inside: &str, world: &World) -> Result<String> {
 pub fn wrong_remedy(quirk: &Quirk, world: &World) -> Remedy {
     match quirk.remedy {
         Remedy::With { argument, value } => {
-            let count = world.handbook.tools[quirk.tool].arguments[argument].values.len();
+            let count = world.handbook.tools[quirk.tool].arguments[argument]
+                .values
+                .len();
             Remedy::With {
                 argument,
                 value: (value + 1) % count.max(1),
@@ -85,7 +92,11 @@ pub fn wrong_remedy(quirk: &Quirk, world: &World) -> Remedy {
                     _ => None,
                 })
                 .collect();
-            let own = world.quirks.iter().position(|it| it.id == quirk.id).unwrap_or(0);
+            let own = world
+                .quirks
+                .iter()
+                .position(|it| it.id == quirk.id)
+                .unwrap_or(0);
             let other = others.get(own % others.len().max(1)).copied();
             Remedy::Before {
                 tool: other.unwrap_or(tool),

@@ -39,7 +39,11 @@ pub fn load_suite(path: &Path, world_seed: Option<u64>) -> Result<Suite> {
     let faults = Faults::new(&path, &text);
     let document = parse(&faults);
     let suite = if faults.is_clean() {
-        read_suite(Shape::new(&faults, &document, "this suite"), &folder, world_seed)
+        read_suite(
+            Shape::new(&faults, &document, "this suite"),
+            &folder,
+            world_seed,
+        )
     } else {
         Err(Error::bug("a file with faults was read on"))
     };
@@ -47,7 +51,9 @@ pub fn load_suite(path: &Path, world_seed: Option<u64>) -> Result<Suite> {
         return Err(error);
     }
     let mut suite = suite?;
-    suite.digests.insert("suite".to_owned(), Digest::of(text.as_bytes()));
+    suite
+        .digests
+        .insert("suite".to_owned(), Digest::of(text.as_bytes()));
     check_scenes(&suite, &path)?;
     Ok(suite)
 }
@@ -59,7 +65,13 @@ fn read_suite(file: Shape<'_>, folder: &Path, world_seed: Option<u64>) -> Result
     let (limits, sweep_steps) = read_limits(&file);
     let (roles, role_tools) = read_roles(&file);
     let mut digests = BTreeMap::new();
-    let setting = read_setting(&file, folder, (&roles, &role_tools), world_seed, &mut digests)?;
+    let setting = read_setting(
+        &file,
+        folder,
+        (&roles, &role_tools),
+        world_seed,
+        &mut digests,
+    )?;
     let memory = match file.text("memory") {
         Some(place) => read_memory(&folder.join(&place.value), &setting, &mut digests)?,
         None => Store::default(),
@@ -100,7 +112,11 @@ fn read_limits(file: &Shape<'_>) -> (crate::domain::task::Limits, Vec<u32>) {
     }
     let mut sweep = Vec::new();
     if let Some(table) = file.shape("sweep", "`sweep`") {
-        sweep = table.numbers("steps", 1..100_001).into_iter().map(small).collect();
+        sweep = table
+            .numbers("steps", 1..100_001)
+            .into_iter()
+            .map(small)
+            .collect();
         table.finish();
     }
     (limits, sweep)
@@ -180,7 +196,10 @@ fn give_tools(file: &Shape<'_>, world: &mut World, role: &str, tools: &[Located<
                 let known = book.tools.iter().map(|it| it.name.as_str());
                 file.teach(
                     tool.at,
-                    format!("role `{role}` is given tool `{}`, which the world does not have", tool.value),
+                    format!(
+                        "role `{role}` is given tool `{}`, which the world does not have",
+                        tool.value
+                    ),
                     did_you_mean(&tool.value, "tools", known),
                 );
             }

@@ -117,7 +117,11 @@ fn chosen_rows(shape: &Shape<'_>, sheet: &Sheet) -> Vec<Values> {
                 None => table.teach(
                     key.at,
                     format!("the rows have no column `{}`", key.value),
-                    did_you_mean(&key.value, "columns", sheet.columns.iter().map(String::as_str)),
+                    did_you_mean(
+                        &key.value,
+                        "columns",
+                        sheet.columns.iter().map(String::as_str),
+                    ),
                 ),
             }
         }
@@ -126,8 +130,19 @@ fn chosen_rows(shape: &Shape<'_>, sheet: &Sheet) -> Vec<Values> {
     sheet
         .rows
         .iter()
-        .filter(|row| wanted.iter().all(|(column, word)| row.cells[*column] == *word))
-        .map(|row| sheet.columns.iter().cloned().zip(row.cells.iter().cloned()).collect())
+        .filter(|row| {
+            wanted
+                .iter()
+                .all(|(column, word)| row.cells[*column] == *word)
+        })
+        .map(|row| {
+            sheet
+                .columns
+                .iter()
+                .cloned()
+                .zip(row.cells.iter().cloned())
+                .collect()
+        })
         .collect()
 }
 
@@ -148,7 +163,9 @@ fn read_task(shape: &Shape<'_>, values: &Values, frame: &Frame<'_>) -> Option<Ta
     let family = filled(shape, shape.need_text("family"), values);
     let split = read_split(shape, values);
     let limits = read_limits(shape, frame.limits);
-    let role = shape.text("role").map(|role| (role.at, filled(shape, role, values)));
+    let role = shape
+        .text("role")
+        .map(|role| (role.at, filled(shape, role, values)));
     if let Some((at, role)) = &role
         && !frame.roles.contains(role)
     {
@@ -217,8 +234,12 @@ fn read_limits(shape: &Shape<'_>, headline: Limits) -> Limits {
     let mut limits = headline;
     if let Some(table) = shape.shape("limits", "`limits`") {
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        limits.steps = table.number("steps", 1..100_001).map_or(limits.steps, small);
-        limits.seconds = table.number("seconds", 1..86_401).map_or(limits.seconds, small);
+        limits.steps = table
+            .number("steps", 1..100_001)
+            .map_or(limits.steps, small);
+        limits.seconds = table
+            .number("seconds", 1..86_401)
+            .map_or(limits.seconds, small);
         table.finish();
     }
     limits
@@ -234,7 +255,10 @@ fn read_setup(shape: &Shape<'_>, values: &Values, frame: &Frame<'_>) -> Vec<Enti
             let mut attributes = Vec::new();
             let name = filled(&entry, entry.need_text("name"), values);
             if entities.iter().any(|it| it.name == name) {
-                entry.fault(entry.at(), format!("`setup` holds two things called `{name}`"));
+                entry.fault(
+                    entry.at(),
+                    format!("`setup` holds two things called `{name}`"),
+                );
             }
             for key in entry.keys().into_iter().filter(|key| key.value != "name") {
                 if let Some(word) = entry.word(&key.value) {
@@ -307,7 +331,10 @@ fn check_asks(shape: &Shape<'_>, brief: &Brief, id: &str, frame: &Frame<'_>) {
     if brief.setup.len() > MOST_ENTITIES {
         shape.fault(
             shape.at(),
-            format!("task `{id}` sets up {}; the most is {MOST_ENTITIES}", count(brief.setup.len(), "thing")),
+            format!(
+                "task `{id}` sets up {}; the most is {MOST_ENTITIES}",
+                count(brief.setup.len(), "thing")
+            ),
         );
     }
     for ask in &brief.asks {
@@ -315,7 +342,10 @@ fn check_asks(shape: &Shape<'_>, brief: &Brief, id: &str, frame: &Frame<'_>) {
             let known = world.handbook.facts.iter().map(String::as_str);
             shape.teach(
                 shape.at(),
-                format!("task `{id}` asks for fact `{}`, which the world does not have", ask.is),
+                format!(
+                    "task `{id}` asks for fact `{}`, which the world does not have",
+                    ask.is
+                ),
                 did_you_mean(&ask.is, "facts", known),
             );
         }
@@ -323,7 +353,10 @@ fn check_asks(shape: &Shape<'_>, brief: &Brief, id: &str, frame: &Frame<'_>) {
             let known = brief.setup.iter().map(|it| it.name.as_str());
             shape.teach(
                 shape.at(),
-                format!("task `{id}` asks something of `{}`, which is not on the desk", ask.of),
+                format!(
+                    "task `{id}` asks something of `{}`, which is not on the desk",
+                    ask.of
+                ),
                 did_you_mean(&ask.of, "on the desk", known),
             );
         }

@@ -39,7 +39,10 @@ mod tests {
     #[test]
     fn names_are_filled_and_doubled_braces_stand_for_themselves() {
         let values = vec![("old".to_owned(), "nda-v3".to_owned())];
-        assert_eq!(fill("open {old} as {{text}}", &values), Ok("open nda-v3 as {text}".to_owned()));
+        assert_eq!(
+            fill("open {old} as {{text}}", &values),
+            Ok("open nda-v3 as {text}".to_owned())
+        );
     }
 
     #[test]

@@ -42,18 +42,23 @@ pub fn read_session(text: &str, path: &Path) -> Result<Session> {
     let mut start: Option<SessionStart> = None;
     let mut outcome: Option<SessionOutcome> = None;
     let mut events = Vec::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    for (index, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
         let place = |error: Error| error.in_file(path).at(index + 1, 1);
         let event: Value = serde_json::from_str(line).map_err(|fault| {
             place(Error::input("this line of the transcript is not JSON").because(fault))
         })?;
         if !event.is_object() {
-            return Err(place(Error::input("this line of the transcript is not a JSON object")));
+            return Err(place(Error::input(
+                "this line of the transcript is not a JSON object",
+            )));
         }
         let kind = event.get("type").and_then(Value::as_str);
-        let misread = |fault| {
-            place(Error::input("this line of the transcript lacks a field").because(fault))
-        };
+        let misread =
+            |fault| place(Error::input("this line of the transcript lacks a field").because(fault));
         match kind {
             Some(START) => start = Some(serde_json::from_value(event).map_err(misread)?),
             Some(OUTCOME) => outcome = Some(serde_json::from_value(event).map_err(misread)?),

@@ -37,10 +37,16 @@ pub fn read_world(file: Shape<'_>, roles: &[String]) -> (World, u64) {
         book,
         qualities: &world.qualities,
     };
-    let quirks: Vec<Quirk> =
-        file.shapes("quirk", "a quirk").into_iter().filter_map(|it| reader.quirk(it)).collect();
-    let hazards =
-        file.shapes("hazard", "a hazard").into_iter().filter_map(|it| reader.hazard(it)).collect();
+    let quirks: Vec<Quirk> = file
+        .shapes("quirk", "a quirk")
+        .into_iter()
+        .filter_map(|it| reader.quirk(it))
+        .collect();
+    let hazards = file
+        .shapes("hazard", "a hazard")
+        .into_iter()
+        .filter_map(|it| reader.hazard(it))
+        .collect();
     for (index, quirk) in quirks.iter().enumerate() {
         if quirks[..index].iter().any(|it| it.id == quirk.id) {
             file.fault(file.at(), format!("two quirks are called `{}`", quirk.id));
@@ -90,7 +96,10 @@ fn read_handbook(file: &Shape<'_>, roles: &[String]) -> Handbook {
         book.tools.push(tool);
     }
     if book.tools.len() > MOST || book.facts.len() > MOST {
-        file.fault(file.at(), format!("a world can have at most {MOST} tools and {MOST} facts"));
+        file.fault(
+            file.at(),
+            format!("a world can have at most {MOST} tools and {MOST} facts"),
+        );
     }
     for policy in file.shapes("policy", "a policy") {
         if let Some(policy) = read_policy(policy, &book) {
@@ -115,7 +124,10 @@ fn names(file: &Shape<'_>, key: &str) -> Vec<String> {
 
 fn check_name(file: &Shape<'_>, name: &Located<String>) {
     let is_word = !name.value.is_empty()
-        && name.value.chars().all(|it| it.is_alphanumeric() || it == '-' || it == '_' || it == '.');
+        && name
+            .value
+            .chars()
+            .all(|it| it.is_alphanumeric() || it == '-' || it == '_' || it == '.');
     if !is_word {
         file.teach(
             name.at,
@@ -138,7 +150,10 @@ fn read_tool(shape: Shape<'_>, book: &Handbook) -> Tool {
             check_name(&table, &key);
             let values = names(&table, &key.value);
             if values.is_empty() || values.len() > 255 {
-                table.fault(key.at, format!("argument `{}` needs 1 to 255 values", key.value));
+                table.fault(
+                    key.at,
+                    format!("argument `{}` needs 1 to 255 values", key.value),
+                );
             }
             arguments.push(Argument {
                 name: key.value,
@@ -148,7 +163,10 @@ fn read_tool(shape: Shape<'_>, book: &Handbook) -> Tool {
         table.finish();
     }
     if arguments.len() > MOST_ARGUMENTS {
-        shape.fault(shape.at(), format!("a tool can have at most {MOST_ARGUMENTS} arguments"));
+        shape.fault(
+            shape.at(),
+            format!("a tool can have at most {MOST_ARGUMENTS} arguments"),
+        );
         arguments.truncate(MOST_ARGUMENTS);
     }
     let fact = |name: &Located<String>| {
@@ -258,7 +276,10 @@ fn pair(table: &Shape<'_>, book: &Handbook, tool: usize) -> Option<(usize, usize
         let known = arguments.iter().map(|it| it.name.as_str());
         table.teach(
             key.at,
-            format!("tool `{}` has no argument `{}`", book.tools[tool].name, key.value),
+            format!(
+                "tool `{}` has no argument `{}`",
+                book.tools[tool].name, key.value
+            ),
             did_you_mean(&key.value, "arguments", known),
         );
         return None;
@@ -289,7 +310,11 @@ impl Reader<'_> {
         let tool = find_tool(&shape, self.book, &shape.need_text("tool"));
         let when = conditions(&shape, self.book);
         if when.is_empty() {
-            shape.teach(shape.at(), "a quirk needs a trigger", "add `when.attribute = \"value\"`");
+            shape.teach(
+                shape.at(),
+                "a quirk needs a trigger",
+                "add `when.attribute = \"value\"`",
+            );
         }
         let remedy = match (shape.shape("remedy", "`remedy`"), tool) {
             (Some(table), Some(tool)) => self.remedy(table, tool),
@@ -303,7 +328,9 @@ impl Reader<'_> {
             }
             (Some(_), None) => None,
         };
-        let spoils = shape.text("spoils").and_then(|name| self.quality(&shape, &name));
+        let spoils = shape
+            .text("spoils")
+            .and_then(|name| self.quality(&shape, &name));
         if visibility == Some(Visibility::Silent) && spoils.is_none() {
             shape.teach(
                 shape.at(),
@@ -367,7 +394,11 @@ impl Reader<'_> {
             shape.teach(
                 name.at,
                 format!("the world has no quality `{}`", name.value),
-                did_you_mean(&name.value, "qualities", self.qualities.iter().map(String::as_str)),
+                did_you_mean(
+                    &name.value,
+                    "qualities",
+                    self.qualities.iter().map(String::as_str),
+                ),
             );
         }
         found

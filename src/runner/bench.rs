@@ -10,6 +10,7 @@ use crate::{
         memory::{Learning, Learnings, Store},
         session::{Session, SessionOutcome, SessionStart},
         suite::{Setting, Suite},
+        tool::Role,
         trial::{Attempt, Grade, Outcome, Stop},
     },
     environment::{Desk, Place, Scene},
@@ -73,7 +74,9 @@ pub struct Played {
 
 impl std::fmt::Debug for Bench {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Bench").field("suite", &self.suite.name).finish_non_exhaustive()
+        out.debug_struct("Bench")
+            .field("suite", &self.suite.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -112,11 +115,13 @@ impl Bench {
         let readings: Vec<Reading> = learnings.iter().map(|it| self.read_learning(it)).collect();
         let eligible = (0..self.suite.tasks.len())
             .map(|task| {
-                let brief = &self.suite.tasks[task].brief;
-                let visible = self.scene(task).map_or_else(Vec::new, |scene| scene.visible());
+                let role = self.role(task);
+                let visible = self
+                    .scene(task)
+                    .map_or_else(Vec::new, |scene| scene.visible());
                 (0..)
                     .zip(&readings)
-                    .filter(|(_, reading)| reading.is_eligible(&brief.role, &visible))
+                    .filter(|(_, reading)| reading.is_eligible(&role, &visible))
                     .map(|(index, _)| index)
                     .collect()
             })
@@ -131,6 +136,19 @@ impl Bench {
             not_understood,
         });
         u16::try_from(self.arms.len() - 1).unwrap_or(u16::MAX)
+    }
+
+    /// The role of a task; one without tools where the suite has no world.
+    fn role(&self, task: usize) -> Role {
+        let name = &self.suite.tasks[task].brief.role;
+        let known = self.suite.world().map(|world| &world.handbook.roles);
+        known
+            .and_then(|roles| roles.iter().find(|role| role.name == *name))
+            .cloned()
+            .unwrap_or_else(|| Role {
+                name: name.clone(),
+                tools: Vec::new(),
+            })
     }
 
     fn read_learning(&self, learning: &Learning) -> Reading {
@@ -207,7 +225,10 @@ impl Bench {
             (Setting::Workspace { files }, _) => {
                 let folder = TemporaryFolder::create("trial").map_err(|it| it.what().to_owned())?;
                 crate::files::copy_tree(files, folder.path()).map_err(|it| it.what().to_owned())?;
-                attempt = self.agent.attempt(work(Place::Workspace(folder.path()))).await?;
+                attempt = self
+                    .agent
+                    .attempt(work(Place::Workspace(folder.path())))
+                    .await?;
                 scoring::grade(&task.grader, &attempt, &Place::Workspace(folder.path())).await?
             }
             (Setting::None | Setting::World(_), _) => {
@@ -218,7 +239,10 @@ impl Bench {
         let indices = self.given_indices(trial, arm);
         for shown in [&mut attempt.surfaced, &mut attempt.followed] {
             for index in shown {
-                *index = indices.get(usize::from(*index)).copied().unwrap_or(u16::MAX);
+                *index = indices
+                    .get(usize::from(*index))
+                    .copied()
+                    .unwrap_or(u16::MAX);
             }
         }
         Ok((attempt, grade))
@@ -229,7 +253,11 @@ impl Bench {
         let eligible = &arm.eligible[trial.task as usize];
         match &trial.subset {
             None => eligible.clone(),
-            Some(subset) => eligible.iter().filter(|it| subset.contains(it)).copied().collect(),
+            Some(subset) => eligible
+                .iter()
+                .filter(|it| subset.contains(it))
+                .copied()
+                .collect(),
         }
     }
 
@@ -243,7 +271,12 @@ impl Bench {
             .collect()
     }
 
-    fn record(&self, trial: &PlannedTrial, attempt: Attempt, grade: Grade) -> (Record, Option<Frame>) {
+    fn record(
+        &self,
+        trial: &PlannedTrial,
+        attempt: Attempt,
+        grade: Grade,
+    ) -> (Record, Option<Frame>) {
         let (stop, usage) = (attempt.stop, attempt.usage);
         let (surfaced, followed) = (attempt.surfaced.clone(), attempt.followed.clone());
         let frame = trial

@@ -91,7 +91,10 @@ impl Journal {
             return Self::create(path, run);
         }
         let bytes = files::read_bytes(path, LARGEST)?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
         let torn = bytes.len() - whole;
         if torn > 0 {
             files::truncate(path, whole as u64)?;
@@ -152,14 +155,19 @@ fn read_lines(
     run: Option<&Digest>,
 ) -> Result<HashMap<(Stage, u32), Record>> {
     let mut lines = text.lines().enumerate();
-    let (_, first) = lines.next().ok_or_else(|| damaged(path, 1, "the first line is missing"))?;
+    let (_, first) = lines
+        .next()
+        .ok_or_else(|| damaged(path, 1, "the first line is missing"))?;
     let header: Header =
         serde_json::from_str(first).map_err(|fault| damaged(path, 1, &fault.to_string()))?;
     if header.format != 1 {
-        return Err(Error::input(format!("this journal has format {}, and 1 is known here", header.format))
-            .in_file(path)
-            .at(1, 1)
-            .mend("read it with the version that wrote it"));
+        return Err(Error::input(format!(
+            "this journal has format {}, and 1 is known here",
+            header.format
+        ))
+        .in_file(path)
+        .at(1, 1)
+        .mend("read it with the version that wrote it"));
     }
     if let Some(run) = run
         && header.run != *run

@@ -67,8 +67,9 @@ pub async fn play(
     let Keep { journal, pack } = keep;
     let stage = trials.first().map(|trial| trial.stage);
     let mut records: Vec<Option<Record>> = trials.iter().map(|trial| journal.take(trial)).collect();
-    let missing: Arc<[usize]> =
-        (0..trials.len()).filter(|index| records[*index].is_none()).collect();
+    let missing: Arc<[usize]> = (0..trials.len())
+        .filter(|index| records[*index].is_none())
+        .collect();
     let resumed = trials.len() - missing.len();
     observe(&Event::StageBegan {
         stage,

@@ -76,12 +76,22 @@ pub fn interleave(mut trials: Vec<PlannedTrial>, seed: u64) -> Vec<PlannedTrial>
             .word("order")
             .number(u64::from(trial.task))
             .number(u64::from(trial.repeat));
-        let half = trial.pair.map_or(0, |(_, half)| u64::from(half == Half::Complement));
+        let half = trial
+            .pair
+            .map_or(0, |(_, half)| u64::from(half == Half::Complement));
         key.draw(u64::from(trial.arm) * 2 + half)
     };
     trials.sort_by_key(|trial| {
         let pair = trial.pair.map(|(pair, _)| pair);
-        (pair.is_some(), !trial.is_headline, pair, trial.repeat, trial.task, trial.steps, order(trial))
+        (
+            pair.is_some(),
+            !trial.is_headline,
+            pair,
+            trial.repeat,
+            trial.task,
+            trial.steps,
+            order(trial),
+        )
     });
     for (number, trial) in (0..).zip(&mut trials) {
         trial.number = number;

@@ -101,7 +101,8 @@ impl Pack {
         let bytes = frame.bytes();
         self.appender.append(&bytes)?;
         let end = self.length + bytes.len();
-        self.frames.insert(frame.digest.clone(), (end - frame.packed.len(), end));
+        self.frames
+            .insert(frame.digest.clone(), (end - frame.packed.len(), end));
         self.length = end;
         self.is_synced = false;
         Ok(())

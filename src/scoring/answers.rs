@@ -7,7 +7,10 @@ use crate::scoring::{Fault, Mark};
 
 /// The answer, trimmed, is the text, trimmed.
 pub(super) fn exact(answer: &str, text: &str) -> Mark {
-    Mark::of(vec![("answer is as expected".to_owned(), answer.trim() == text.trim())])
+    Mark::of(vec![(
+        "answer is as expected".to_owned(),
+        answer.trim() == text.trim(),
+    )])
 }
 
 /// All of these, one of those, none of the others.
@@ -24,15 +27,21 @@ pub(super) fn contains(
         criteria.push((format!("contains one of “{}”", any_of.join("”, “")), met));
     }
     criteria.extend(
-        none_of.iter().map(|part| (format!("does not contain “{part}”"), !answer.contains(part))),
+        none_of
+            .iter()
+            .map(|part| (format!("does not contain “{part}”"), !answer.contains(part))),
     );
     Mark::of(criteria)
 }
 
 /// The expression matches somewhere in the answer.
 pub(super) fn pattern(answer: &str, regex: &str) -> Result<Mark, Fault> {
-    let pattern = Regex::new(regex).map_err(|_| format!("`{regex}` is not a regular expression"))?;
-    Ok(Mark::of(vec![(format!("matches {regex}"), pattern.is_match(answer))]))
+    let pattern =
+        Regex::new(regex).map_err(|_| format!("`{regex}` is not a regular expression"))?;
+    Ok(Mark::of(vec![(
+        format!("matches {regex}"),
+        pattern.is_match(answer),
+    )]))
 }
 
 /// The last number in the answer lies within `tolerance` of `value`.
@@ -59,7 +68,10 @@ pub(super) fn fields(answer: &str, equal: &[(String, Value)]) -> Mark {
             .iter()
             .map(|(key, wanted)| {
                 let found = object.as_ref().and_then(|it| it.get(key));
-                (format!("field `{key}` is {wanted}"), found.is_some_and(|it| same(it, wanted)))
+                (
+                    format!("field `{key}` is {wanted}"),
+                    found.is_some_and(|it| same(it, wanted)),
+                )
             })
             .collect(),
     )
@@ -86,14 +98,20 @@ mod tests {
     #[test]
     fn contains_gives_the_share_of_what_it_asks() {
         let list = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
-        let mark = contains("paid and closed", (&list(&["paid", "sent"]), &[], &list(&["failed"])));
+        let mark = contains(
+            "paid and closed",
+            (&list(&["paid", "sent"]), &[], &list(&["failed"])),
+        );
         assert_eq!((mark.completed, mark.criteria.len()), (false, 3));
         assert!((mark.score - 2.0 / 3.0).abs() < 1e-12);
     }
 
     #[test]
     fn the_last_number_counts_with_its_thousands() {
-        assert_eq!(last_number("of 7 items, the total is 1,204.50 (EUR)."), Some(1204.5));
+        assert_eq!(
+            last_number("of 7 items, the total is 1,204.50 (EUR)."),
+            Some(1204.5)
+        );
         assert_eq!(last_number("NaN or inf, who knows"), None);
         assert!(number("about 41.9", 42.0, 0.2).completed);
         assert!(!number("none", 0.0, 0.1).completed);
@@ -101,7 +119,10 @@ mod tests {
 
     #[test]
     fn fields_compare_numbers_by_value_and_ask_for_nothing_else() {
-        let wanted = vec![("total".to_owned(), 3.into()), ("state".to_owned(), "open".into())];
+        let wanted = vec![
+            ("total".to_owned(), 3.into()),
+            ("state".to_owned(), "open".into()),
+        ];
         assert!(fields(r#"{"total": 3.0, "state": "open", "more": 1}"#, &wanted).completed);
         assert!(!fields("not json", &wanted).completed);
     }

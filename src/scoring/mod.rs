@@ -76,11 +76,7 @@ fn mark<'a>(grader: &'a Grader, attempt: &'a Attempt, place: &'a Place<'a>) -> M
     })
 }
 
-async fn marks(
-    parts: &[Grader],
-    attempt: &Attempt,
-    place: &Place<'_>,
-) -> Result<Vec<Mark>, Fault> {
+async fn marks(parts: &[Grader], attempt: &Attempt, place: &Place<'_>) -> Result<Vec<Mark>, Fault> {
     let mut marks = Vec::new();
     for part in parts {
         marks.push(mark(part, attempt, place).await?);
@@ -106,7 +102,11 @@ fn any(marks: &[Mark]) -> Mark {
 
 fn weighted(weights: &[f64], marks: &[Mark], pass: f64) -> Mark {
     let total: f64 = weights.iter().sum();
-    let sum: f64 = weights.iter().zip(marks).map(|(weight, it)| weight * it.score).sum();
+    let sum: f64 = weights
+        .iter()
+        .zip(marks)
+        .map(|(weight, it)| weight * it.score)
+        .sum();
     let score = (sum / total).clamp(0.0, 1.0);
     Mark {
         completed: score >= pass,
@@ -116,7 +116,10 @@ fn weighted(weights: &[f64], marks: &[Mark], pass: f64) -> Mark {
 }
 
 fn joined(marks: &[Mark]) -> Vec<(String, bool)> {
-    marks.iter().flat_map(|it| it.criteria.iter().cloned()).collect()
+    marks
+        .iter()
+        .flat_map(|it| it.criteria.iter().cloned())
+        .collect()
 }
 
 impl Mark {
@@ -152,12 +155,16 @@ mod tests {
     }
 
     async fn completed(grader: &Grader, answer: &str) -> (bool, f64) {
-        let grade = grade(grader, &attempt(answer), &Place::Nowhere).await.unwrap();
+        let grade = grade(grader, &attempt(answer), &Place::Nowhere)
+            .await
+            .unwrap();
         (grade.completed, grade.score)
     }
 
     fn exact(text: &str) -> Grader {
-        Grader::Exact { text: text.to_owned() }
+        Grader::Exact {
+            text: text.to_owned(),
+        }
     }
 
     #[tokio::test]
@@ -165,7 +172,10 @@ mod tests {
         let yes_no = || vec![exact("42"), exact("43")];
         assert_eq!(completed(&Grader::All(yes_no()), "42").await, (false, 0.0));
         assert_eq!(completed(&Grader::Any(yes_no()), "42").await, (true, 1.0));
-        let weighted = Grader::Weighted { parts: vec![(3.0, exact("42")), (1.0, exact("43"))], pass: 0.7 };
+        let weighted = Grader::Weighted {
+            parts: vec![(3.0, exact("42")), (1.0, exact("43"))],
+            pass: 0.7,
+        };
         assert_eq!(completed(&weighted, "42").await, (true, 0.75));
         assert_eq!(completed(&weighted, "43").await, (false, 0.25));
     }
@@ -173,7 +183,12 @@ mod tests {
     #[tokio::test]
     async fn a_state_without_a_world_is_a_fault_of_the_harness() {
         let grader = Grader::State { holds: Vec::new() };
-        let fault = grade(&grader, &attempt(""), &Place::Nowhere).await.unwrap_err();
-        assert_eq!(fault, "a `state` grader needs a world, and this task has none");
+        let fault = grade(&grader, &attempt(""), &Place::Nowhere)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            fault,
+            "a `state` grader needs a world, and this task has none"
+        );
     }
 }

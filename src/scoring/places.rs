@@ -27,14 +27,18 @@ pub(super) fn state(holds: &[Ask], place: &Place<'_>) -> Result<Mark, Fault> {
             .ok_or_else(|| format!("`{}` of the grader is not on the desk", ask.of))?;
         if ask.is == INTACT {
             criteria.extend(
-                desk.kept(entity).map(|(name, kept)| (format!("{} keeps its {name}", ask.of), kept)),
+                desk.kept(entity)
+                    .map(|(name, kept)| (format!("{} keeps its {name}", ask.of), kept)),
             );
         } else {
             let fact = desk
                 .handbook()
                 .fact(&ask.is)
                 .ok_or_else(|| format!("`{}` of the grader is no fact of the world", ask.is))?;
-            criteria.push((format!("{} is {}", ask.of, ask.is), desk.holds(entity, fact)));
+            criteria.push((
+                format!("{} is {}", ask.of, ask.is),
+                desk.holds(entity, fact),
+            ));
         }
     }
     criteria.push(("nothing was lost on the way".to_owned(), !desk.is_lost()));
@@ -53,7 +57,11 @@ pub(super) fn files(checks: &[FileCheck], place: &Place<'_>) -> Result<Mark, Fau
     for check in checks {
         let path = folder.join(&check.path);
         let is_there = files::exists(&path);
-        let word = if check.exists { "is there" } else { "is not there" };
+        let word = if check.exists {
+            "is there"
+        } else {
+            "is not there"
+        };
         criteria.push((format!("{} {word}", check.path), is_there == check.exists));
         if !check.exists || (check.text.is_none() && check.contains.is_empty()) {
             continue;
@@ -65,7 +73,10 @@ pub(super) fn files(checks: &[FileCheck], place: &Place<'_>) -> Result<Mark, Fau
             criteria.push((format!("{} has the expected text", check.path), met));
         }
         for part in &check.contains {
-            criteria.push((format!("{} contains “{part}”", check.path), text.contains(part)));
+            criteria.push((
+                format!("{} contains “{part}”", check.path),
+                text.contains(part),
+            ));
         }
     }
     Ok(Mark::of(criteria))
@@ -95,7 +106,9 @@ pub(super) async fn command(
     })
     .await
     .map_err(|error| error.what().to_owned())?;
-    let told: Option<Value> = serde_json::from_slice(&ended.output).ok().filter(Value::is_object);
+    let told: Option<Value> = serde_json::from_slice(&ended.output)
+        .ok()
+        .filter(Value::is_object);
     let Some(told) = told else {
         let name = run.join(" ");
         return match ended.code {
@@ -111,7 +124,12 @@ pub(super) async fn command(
     let (completed, score) = match (completed, score) {
         (Some(completed), score) => (completed, score.unwrap_or(f64::from(u8::from(completed)))),
         (None, Some(score)) => (score >= 1.0, score),
-        (None, None) => return Err(format!("`{}` gave neither `score` nor `completed`", run.join(" "))),
+        (None, None) => {
+            return Err(format!(
+                "`{}` gave neither `score` nor `completed`",
+                run.join(" ")
+            ));
+        }
     };
     Ok(Mark {
         completed,

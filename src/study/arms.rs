@@ -76,7 +76,9 @@ impl<'a> Facts<'a> {
         let orders = tools
             .clone()
             .flat_map(|(tool, it)| {
-                it.requires.iter().filter_map(move |fact| Some((giving(*fact)?, tool)))
+                it.requires
+                    .iter()
+                    .filter_map(move |fact| Some((giving(*fact)?, tool)))
             })
             .collect();
         let sole = tools
@@ -87,7 +89,11 @@ impl<'a> Facts<'a> {
             handbook,
             orders,
             sole,
-            prose: handbook.tools.iter().flat_map(|it| it.about.split_whitespace()).collect(),
+            prose: handbook
+                .tools
+                .iter()
+                .flat_map(|it| it.about.split_whitespace())
+                .collect(),
         }
     }
 
@@ -97,7 +103,11 @@ impl<'a> Facts<'a> {
         let mut lines: Vec<String> = Vec::new();
         let mut words = 0;
         for (at, advice) in reading.advice.iter().enumerate() {
-            let when: Vec<String> = advice.when.iter().map(|it| self.handbook.say(*it)).collect();
+            let when: Vec<String> = advice
+                .when
+                .iter()
+                .map(|it| self.handbook.say(*it))
+                .collect();
             let opening = if when.is_empty() {
                 "Always".to_owned()
             } else {
@@ -115,8 +125,14 @@ impl<'a> Facts<'a> {
         }
         if words < target && !self.prose.is_empty() {
             let from = index * 7 % self.prose.len();
-            let padding: Vec<&str> =
-                self.prose.iter().cycle().skip(from).take(target - words).copied().collect();
+            let padding: Vec<&str> = self
+                .prose
+                .iter()
+                .cycle()
+                .skip(from)
+                .take(target - words)
+                .copied()
+                .collect();
             lines.push(padding.join(" "));
         }
         lines.push(String::new());

@@ -66,7 +66,9 @@ pub struct Typed {
 
 impl std::fmt::Debug for Asked {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Asked").field("typed", &self.typed).finish_non_exhaustive()
+        out.debug_struct("Asked")
+            .field("typed", &self.typed)
+            .finish_non_exhaustive()
     }
 }
 
@@ -99,8 +101,11 @@ impl Asked {
 
     /// The run's name: the digest over all parts.
     pub fn fingerprint(&self) -> Digest {
-        let parts: Vec<String> =
-            self.parts().into_iter().map(|(name, digest)| format!("{name}\0{digest}")).collect();
+        let parts: Vec<String> = self
+            .parts()
+            .into_iter()
+            .map(|(name, digest)| format!("{name}\0{digest}"))
+            .collect();
         Digest::of_parts(parts.iter().map(String::as_bytes))
     }
 }
@@ -149,9 +154,12 @@ impl RunFile {
                 .mend("name a folder that `dreameval run` wrote")
         })?;
         if file.format != 1 {
-            return Err(Error::input(format!("this run has format {}, and 1 is known here", file.format))
-                .in_file(path)
-                .mend("read it with the version that wrote it"));
+            return Err(Error::input(format!(
+                "this run has format {}, and 1 is known here",
+                file.format
+            ))
+            .in_file(path)
+            .mend("read it with the version that wrote it"));
         }
         Ok(file)
     }

@@ -37,12 +37,20 @@ pub struct Conclusion {
 /// Counting fails, or rows of one task were judged by different graders.
 pub fn conclude(asked: &Asked, finished: &Finished, policy: &Policy) -> Result<Conclusion> {
     let bench = &finished.bench;
-    let rows = rows(bench, &asked.fingerprint(), &finished.trials, &finished.records);
+    let rows = rows(
+        bench,
+        &asked.fingerprint(),
+        &finished.trials,
+        &finished.records,
+    );
     let order = order(bench, &rows);
-    let candidate = finished.candidate.map(|index| &bench.arms[usize::from(index)]);
+    let candidate = finished
+        .candidate
+        .map(|index| &bench.arms[usize::from(index)]);
     let learnings: &[Learning] = candidate.map_or(&[], |arm| arm.learnings.as_slice());
     let mut evidence = analysis::evidence(&rows, &order, &contrasts(&order, policy), learnings)?;
-    let objections = candidate.map_or_else(Vec::new, |arm| object(&bench.suite, arm, &mut evidence));
+    let objections =
+        candidate.map_or_else(Vec::new, |arm| object(&bench.suite, arm, &mut evidence));
     let verdicts = decide(&evidence, policy, &Question::of_dream(policy), &objections);
     verdicts.write_into(&mut evidence);
     Ok(Conclusion {
@@ -55,20 +63,35 @@ pub fn conclude(asked: &Asked, finished: &Finished, policy: &Policy) -> Result<C
 /// The arms that were replayed, in the order they are shown.
 fn order(bench: &Bench, rows: &[TrialRow]) -> Vec<ArmName> {
     let known = ["bare", "stored", "dreamed", "placebo", "oracle"].map(ArmName::new);
-    let own = bench.arms.iter().map(|arm| arm.name.clone()).filter(|name| !known.contains(name));
+    let own = bench
+        .arms
+        .iter()
+        .map(|arm| arm.name.clone())
+        .filter(|name| !known.contains(name));
     let order: Vec<ArmName> = known.iter().cloned().chain(own).collect();
     order
         .into_iter()
-        .filter(|name| rows.iter().any(|row| row.arm == *name && row.pair.is_none()))
+        .filter(|name| {
+            rows.iter()
+                .any(|row| row.arm == *name && row.pair.is_none())
+        })
         .collect()
 }
 
 /// Baseline and candidate of every contrast: the dream's first, in testing order, then what explains them.
 fn contrasts(order: &[ArmName], policy: &Policy) -> Vec<(ArmName, ArmName)> {
     let of = |baseline: &str, candidate: &str| (ArmName::new(baseline), ArmName::new(candidate));
-    let mut contrasts: Vec<(ArmName, ArmName)> =
-        policy.dream.contrasts.iter().map(|baseline| of(baseline, "dreamed")).collect();
-    contrasts.extend([of("bare", "stored"), of("bare", "placebo"), of("dreamed", "oracle")]);
+    let mut contrasts: Vec<(ArmName, ArmName)> = policy
+        .dream
+        .contrasts
+        .iter()
+        .map(|baseline| of(baseline, "dreamed"))
+        .collect();
+    contrasts.extend([
+        of("bare", "stored"),
+        of("bare", "placebo"),
+        of("dreamed", "oracle"),
+    ]);
     let known = ["bare", "stored", "dreamed", "placebo", "oracle"];
     contrasts.extend(
         order
@@ -91,8 +114,15 @@ fn object(suite: &Suite, arm: &Arm, evidence: &mut Evidence) -> Vec<Objection> {
     let mut objections = Vec::new();
     for learning in &arm.learnings {
         for finding in screen(learning, &context) {
-            for own in evidence.learnings.iter_mut().filter(|it| it.id == learning.id.as_str()) {
-                own.findings.push(format!("{}: {} (line {})", finding.id, finding.says, finding.line));
+            for own in evidence
+                .learnings
+                .iter_mut()
+                .filter(|it| it.id == learning.id.as_str())
+            {
+                own.findings.push(format!(
+                    "{}: {} (line {})",
+                    finding.id, finding.says, finding.line
+                ));
             }
             objections.push(Objection {
                 learning: learning.id.to_string(),
@@ -113,13 +143,26 @@ fn context<'a>(suite: &Suite, arm: &'a Arm) -> ScreenContext<'a> {
         entities: Vec::new(),
         prompts: Vec::new(),
     };
-    for task in suite.tasks.iter().filter(|task| task.split != Split::Practice) {
+    for task in suite
+        .tasks
+        .iter()
+        .filter(|task| task.split != Split::Practice)
+    {
         context.task_ids.push(task.id.clone());
-        context.answers.extend(answers(&task.grader).into_iter().map(|it| (task.id.clone(), it)));
+        context.answers.extend(
+            answers(&task.grader)
+                .into_iter()
+                .map(|it| (task.id.clone(), it)),
+        );
+        context.entities.extend(
+            task.brief
+                .setup
+                .iter()
+                .map(|it| (task.id.clone(), it.name.clone())),
+        );
         context
-            .entities
-            .extend(task.brief.setup.iter().map(|it| (task.id.clone(), it.name.clone())));
-        context.prompts.push((task.id.clone(), task.brief.prompt.clone()));
+            .prompts
+            .push((task.id.clone(), task.brief.prompt.clone()));
     }
     context
 }

@@ -9,12 +9,7 @@ pub mod rows;
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    domain::{
-        dream::Dream,
-        id::ArmName,
-        memory::Store,
-        session::Session,
-    },
+    domain::{dream::Dream, id::ArmName, memory::Store, session::Session},
     error::{Error, Result},
     files,
     formats::{memory, transcript::read_session},
@@ -62,7 +57,11 @@ pub async fn run(
     let mut journal = Journal::resume(&journal::path_in(folder), &asked.fingerprint())?;
     let pack_path = transcripts::path_in(folder);
     let mut pack = Pack::open(&pack_path)?;
-    let mut bench = Bench::new(Arc::clone(&asked.suite), Arc::clone(&asked.agent), asked.seed)?;
+    let mut bench = Bench::new(
+        Arc::clone(&asked.suite),
+        Arc::clone(&asked.agent),
+        asked.seed,
+    )?;
     let stored = add_store(&mut bench, "stored", asked.suite.memory.clone());
     let mut dream = None;
     let candidate_store = match &asked.memory {
@@ -75,7 +74,8 @@ pub async fn run(
                 journal: &mut journal,
                 pack: &mut pack,
             };
-            let Some(records) = runner::play(&practising, &trials, pace, keep, observe).await? else {
+            let Some(records) = runner::play(&practising, &trials, pace, keep, observe).await?
+            else {
                 return Ok(None);
             };
             bench = Arc::try_unwrap(practising)
@@ -94,8 +94,14 @@ pub async fn run(
         None => None,
     };
     let roster = add_arms(&mut bench, asked, stored, candidate_store);
-    let trials: Arc<[PlannedTrial]> =
-        replay(&asked.suite, &bench.arms, &roster, &asked.amount, asked.seed).into();
+    let trials: Arc<[PlannedTrial]> = replay(
+        &asked.suite,
+        &bench.arms,
+        &roster,
+        &asked.amount,
+        asked.seed,
+    )
+    .into();
     let bench = Arc::new(bench);
     let keep = Keep {
         journal: &mut journal,
@@ -170,7 +176,10 @@ fn sessions_of(pack: &Path, records: &[Record]) -> Result<Vec<Session>> {
         return Ok(Vec::new());
     };
     let mut sessions = Vec::new();
-    for digest in records.iter().filter_map(|record| record.transcript.as_ref()) {
+    for digest in records
+        .iter()
+        .filter_map(|record| record.transcript.as_ref())
+    {
         sessions.push(read_session(&library.get(digest)?, pack)?);
     }
     Ok(sessions)

@@ -1,11 +1,7 @@
 //! Which trials a run plays: practice first, then every arm, the sweep and the foldover pairs.
 
 use crate::{
-    domain::{
-        suite::Suite,
-        task::Split,
-        trial::Half,
-    },
+    domain::{suite::Suite, task::Split, trial::Half},
     draw::Key,
     runner::{
         bench::Arm,
@@ -91,7 +87,10 @@ pub fn replay(
             }
         }
         for arm in &roster.swept {
-            let others = suite.sweep_steps.iter().filter(|steps| **steps != base.steps);
+            let others = suite
+                .sweep_steps
+                .iter()
+                .filter(|steps| **steps != base.steps);
             trials.extend(others.map(|steps| PlannedTrial {
                 arm: *arm,
                 steps: *steps,
@@ -102,7 +101,13 @@ pub fn replay(
         }
     }
     if let Some(arm) = roster.attributed {
-        trials.extend(foldover(suite, &arms[usize::from(arm)], arm, amount.pairs, seed));
+        trials.extend(foldover(
+            suite,
+            &arms[usize::from(arm)],
+            arm,
+            amount.pairs,
+            seed,
+        ));
     }
     interleave(trials, seed)
 }

@@ -13,8 +13,17 @@ use crate::{
 };
 
 /// One row per replayed trial, in plan order.
-pub fn rows(bench: &Bench, run: &Digest, trials: &[PlannedTrial], records: &[Record]) -> Vec<TrialRow> {
-    trials.iter().zip(records).map(|(trial, record)| row(bench, run, trial, record)).collect()
+pub fn rows(
+    bench: &Bench,
+    run: &Digest,
+    trials: &[PlannedTrial],
+    records: &[Record],
+) -> Vec<TrialRow> {
+    trials
+        .iter()
+        .zip(records)
+        .map(|(trial, record)| row(bench, run, trial, record))
+        .collect()
 }
 
 fn row(bench: &Bench, run: &Digest, trial: &PlannedTrial, record: &Record) -> TrialRow {
@@ -67,7 +76,11 @@ fn row(bench: &Bench, run: &Digest, trial: &PlannedTrial, record: &Record) -> Tr
         agent: bench.agent.name(),
         model: String::new(),
         grader_digest: task.grader_digest.to_string(),
-        transcript: record.transcript.as_ref().map(ToString::to_string).unwrap_or_default(),
+        transcript: record
+            .transcript
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     }
 }
 

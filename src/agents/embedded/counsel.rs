@@ -59,12 +59,18 @@ impl<'a> Counsel<'a> {
 
     /// The learnings an action followed, by index.
     pub fn followed(&self) -> Vec<u16> {
-        (0..).zip(&self.followed).filter(|(_, it)| **it).map(|(index, _)| index).collect()
+        (0..)
+            .zip(&self.followed)
+            .filter(|(_, it)| **it)
+            .map(|(index, _)| index)
+            .collect()
     }
 
     /// The weight of using `tool` for the fact it gives.
     pub fn of_tool(&self, values: &[Option<usize>], tool: usize) -> u32 {
-        self.weigh(values, |it| it.tool == tool && it.with.is_empty() && it.order.is_none())
+        self.weigh(values, |it| {
+            it.tool == tool && it.with.is_empty() && it.order.is_none()
+        })
     }
 
     /// The weight of giving `argument` of `tool` this value.
@@ -113,7 +119,9 @@ impl<'a> Counsel<'a> {
                 && advice.stance == Stance::Do
                 && (advice.order.is_none() || advice.order == ahead_of)
                 && advice.with.iter().all(|(argument, value)| {
-                    chosen.get(*argument).is_some_and(|it| usize::from(*it) == *value)
+                    chosen
+                        .get(*argument)
+                        .is_some_and(|it| usize::from(*it) == *value)
                 })
                 && advice.when.iter().all(|it| it.holds_of(entity));
             if is_agreeing {
@@ -123,7 +131,9 @@ impl<'a> Counsel<'a> {
     }
 
     fn lines_for<'b>(&'b self, values: &'b [Option<usize>]) -> impl Iterator<Item = &'b Line<'a>> {
-        self.lines.iter().filter(|line| line.advice.when.iter().all(|it| it.holds_of(values)))
+        self.lines
+            .iter()
+            .filter(|line| line.advice.when.iter().all(|it| it.holds_of(values)))
     }
 
     fn weigh(&self, values: &[Option<usize>], speaks: impl Fn(&Advice) -> bool) -> u32 {

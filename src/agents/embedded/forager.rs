@@ -18,7 +18,11 @@ pub fn play(desk: &mut Desk, counsel: &mut Counsel<'_>, key: Key) -> Stop {
     let key = key.word("forager");
     let mut failed: Vec<Call> = Vec::new();
     loop {
-        if desk.goals().iter().all(|(entity, fact)| desk.holds(*entity, *fact)) {
+        if desk
+            .goals()
+            .iter()
+            .all(|(entity, fact)| desk.holds(*entity, *fact))
+        {
             return Stop::Finished;
         }
         let Some((call, why)) = next_call(desk, counsel, key, &failed) else {
@@ -31,7 +35,9 @@ pub fn play(desk: &mut Desk, counsel: &mut Counsel<'_>, key: Key) -> Stop {
         match answer {
             Answer::Done => {
                 counsel.note(&seen, call.tool, &call.values, why);
-                failed.retain(|it| it.entity != call.entity || desk.handbook().tools[call.tool].is_helper());
+                failed.retain(|it| {
+                    it.entity != call.entity || desk.handbook().tools[call.tool].is_helper()
+                });
             }
             Answer::Busy => {}
             Answer::Refused | Answer::NotReady => failed.push(call),
@@ -49,13 +55,25 @@ fn next_call(
     let mut best: Option<(u64, u64, usize, usize)> = None;
     let role = &desk.handbook().roles[desk.role()];
     for entity in 0..desk.entities() {
-        if !desk.goals().iter().any(|(of, fact)| *of == entity && !desk.holds(*of, *fact)) {
+        if !desk
+            .goals()
+            .iter()
+            .any(|(of, fact)| *of == entity && !desk.holds(*of, *fact))
+        {
             continue;
         }
-        for tool in role.tools.iter().copied().filter(|tool| is_open(desk, entity, *tool)) {
+        for tool in role
+            .tools
+            .iter()
+            .copied()
+            .filter(|tool| is_open(desk, entity, *tool))
+        {
             let gives = desk.handbook().tools[tool].gives?;
             let is_asked = desk.goals().contains(&(entity, gives));
-            let fails = failed.iter().filter(|it| it.tool == tool && it.entity == entity).count();
+            let fails = failed
+                .iter()
+                .filter(|it| it.tool == tool && it.entity == entity)
+                .count();
             let weight = counsel.of_tool(desk.values(entity), tool);
             // A step that keeps failing sinks below its rivals, but never below giving up.
             let worth = (u64::from(weight) << u8::from(is_asked)) / (1 + fails as u64 / 3);
@@ -76,7 +94,10 @@ fn next_call(
             .find(|it| {
                 is_open(desk, it.0, it.1)
                     && !excluded.contains(it)
-                    && desk.goals().iter().any(|(of, fact)| *of == it.0 && !desk.holds(*of, *fact))
+                    && desk
+                        .goals()
+                        .iter()
+                        .any(|(of, fact)| *of == it.0 && !desk.holds(*of, *fact))
             })
             .map(|(entity, tool)| (0, 0, entity, tool));
     }
@@ -105,7 +126,12 @@ fn way_in(
         .helpers(seen, Order::Before, tool)
         .into_iter()
         .filter(|first| counsel.of_order(seen, *first, tool) > NEUTRAL)
-        .max_by_key(|first| (counsel.of_order(seen, *first, tool), key.draw(*first as u64)));
+        .max_by_key(|first| {
+            (
+                counsel.of_order(seen, *first, tool),
+                key.draw(*first as u64),
+            )
+        });
     if let Some(first) = advised {
         let call = with_values(desk, counsel, key, (entity, first));
         if !desk.was_used(entity, first) && !failed.contains(&call) {
@@ -136,13 +162,22 @@ fn variation(
             call.values[argument] = value;
             let weight = counsel.of_value(seen, plain.tool, (argument, usize::from(value)));
             if !failed.contains(&call) && (weight > NEUTRAL || !breaches(desk, &call)) {
-                options.push((weight, key.number(7).draw((argument * 16) as u64 + u64::from(value)), call, false));
+                options.push((
+                    weight,
+                    key.number(7)
+                        .draw((argument * 16) as u64 + u64::from(value)),
+                    call,
+                    false,
+                ));
             }
         }
     }
     for helper in book.roles[desk.role()].tools.iter().copied() {
         let tool = &book.tools[helper];
-        if !tool.is_helper() || !tool.works_on(desk.kind(plain.entity)) || desk.was_used(plain.entity, helper) {
+        if !tool.is_helper()
+            || !tool.works_on(desk.kind(plain.entity))
+            || desk.was_used(plain.entity, helper)
+        {
             continue;
         }
         let call = with_values(desk, counsel, key, (plain.entity, helper));
@@ -151,11 +186,18 @@ fn variation(
             options.push((weight, key.number(8).draw(helper as u64), call, true));
         }
     }
-    let (_, _, call, is_help) = options.into_iter().max_by_key(|(weight, luck, ..)| (*weight, *luck))?;
+    let (_, _, call, is_help) = options
+        .into_iter()
+        .max_by_key(|(weight, luck, ..)| (*weight, *luck))?;
     Some((call, is_help.then_some((Order::Before, plain.tool))))
 }
 
-fn with_values(desk: &Desk, counsel: &Counsel<'_>, key: Key, (entity, tool): (usize, usize)) -> Call {
+fn with_values(
+    desk: &Desk,
+    counsel: &Counsel<'_>,
+    key: Key,
+    (entity, tool): (usize, usize),
+) -> Call {
     let seen = desk.values(entity);
     let mut call = Call {
         tool,
@@ -168,7 +210,9 @@ fn with_values(desk: &Desk, counsel: &Counsel<'_>, key: Key, (entity, tool): (us
                 let weight = counsel.of_value(seen, tool, (argument, usize::from(value)));
                 let mut tried = call;
                 tried.values[argument] = value;
-                let luck = key.number(9 + tool as u64).draw((argument * 16) as u64 + u64::from(value));
+                let luck = key
+                    .number(9 + tool as u64)
+                    .draw((argument * 16) as u64 + u64::from(value));
                 (weight > NEUTRAL || !breaches(desk, &tried)).then_some((weight, luck, value))
             })
             .max();
@@ -179,5 +223,8 @@ fn with_values(desk: &Desk, counsel: &Counsel<'_>, key: Key, (entity, tool): (us
 
 fn breaches(desk: &Desk, call: &Call) -> bool {
     let seen = desk.values(call.entity);
-    desk.handbook().policies.iter().any(|policy| policy.is_breached_by(call, seen))
+    desk.handbook()
+        .policies
+        .iter()
+        .any(|policy| policy.is_breached_by(call, seen))
 }

@@ -71,14 +71,24 @@ impl Planner<'_, '_, '_> {
         let book = self.desk.handbook();
         let values = self.desk.values(entity);
         let kind = self.desk.kind(entity);
-        let key = self.prior.word("provider").number(entity as u64).number(fact as u64);
+        let key = self
+            .prior
+            .word("provider")
+            .number(entity as u64)
+            .number(fact as u64);
         let mut ranked: Vec<(u32, u64, usize)> = book.roles[self.desk.role()]
             .tools
             .iter()
             .copied()
             .filter(|tool| book.tools[*tool].gives == Some(fact))
             .filter(|tool| book.tools[*tool].works_on(kind))
-            .map(|tool| (self.counsel.of_tool(values, tool), key.draw(tool as u64), tool))
+            .map(|tool| {
+                (
+                    self.counsel.of_tool(values, tool),
+                    key.draw(tool as u64),
+                    tool,
+                )
+            })
             .collect();
         ranked.sort_by_key(|(weight, prior, _)| (u32::MAX - weight, *prior));
         ranked.into_iter().map(|(_, _, tool)| tool).collect()
@@ -113,7 +123,11 @@ impl Planner<'_, '_, '_> {
     /// The best-advised tool to use first, where any advice outweighs silence.
     fn advised_first(&self, entity: usize, tool: usize) -> Option<usize> {
         let values = self.desk.values(entity);
-        let key = self.prior.word("first").number(entity as u64).number(tool as u64);
+        let key = self
+            .prior
+            .word("first")
+            .number(entity as u64)
+            .number(tool as u64);
         self.counsel
             .helpers(values, Order::Before, tool)
             .into_iter()
@@ -164,11 +178,17 @@ impl Planner<'_, '_, '_> {
             .number(entity as u64)
             .number(tool as u64)
             .number(argument as u64);
-        let count = self.desk.handbook().tools[tool].arguments[argument].values.len();
+        let count = self.desk.handbook().tools[tool].arguments[argument]
+            .values
+            .len();
         let mut ranked: Vec<(u32, u64, u8)> = (0..u8::try_from(count).unwrap_or(u8::MAX))
             .map(|value| {
                 let pair = (argument, usize::from(value));
-                (self.counsel.of_value(values, tool, pair), key.draw(u64::from(value)), value)
+                (
+                    self.counsel.of_value(values, tool, pair),
+                    key.draw(u64::from(value)),
+                    value,
+                )
             })
             .filter(|(weight, _, value)| {
                 *weight > NEUTRAL || !self.is_forbidden(entity, tool, Some((argument, *value)))
@@ -184,7 +204,10 @@ impl Planner<'_, '_, '_> {
             policy.tool == tool
                 && policy.with.map(|(argument, value)| (argument, value))
                     == with.map(|(argument, value)| (argument, usize::from(value)))
-                && policy.when.iter().all(|it| it.holds_of(self.desk.values(entity)))
+                && policy
+                    .when
+                    .iter()
+                    .all(|it| it.holds_of(self.desk.values(entity)))
         })
     }
 
@@ -192,7 +215,11 @@ impl Planner<'_, '_, '_> {
     fn changes(&self, entity: usize, tool: usize, chosen: [u8; MOST_ARGUMENTS]) -> Vec<Change> {
         let book = self.desk.handbook();
         let values = self.desk.values(entity);
-        let key = self.prior.word("change").number(entity as u64).number(tool as u64);
+        let key = self
+            .prior
+            .word("change")
+            .number(entity as u64)
+            .number(tool as u64);
         let mut ranked: Vec<(u32, u64, Change)> = Vec::new();
         for (argument, fixed) in (0..book.tools[tool].arguments.len()).zip(chosen) {
             for value in self.ranked_values(entity, tool, argument) {
@@ -210,7 +237,11 @@ impl Planner<'_, '_, '_> {
                 && !self.desk.was_used(entity, first);
             let weight = self.counsel.of_order(values, first, tool);
             if is_open && (weight > NEUTRAL || !self.is_forbidden(entity, first, None)) {
-                ranked.push((weight, key.word("help").draw(first as u64), Change::First(first)));
+                ranked.push((
+                    weight,
+                    key.word("help").draw(first as u64),
+                    Change::First(first),
+                ));
             }
         }
         ranked.sort_by_key(|(weight, prior, _)| (u32::MAX - weight, *prior));

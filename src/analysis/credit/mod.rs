@@ -14,10 +14,7 @@ use crate::analysis::outcomes::{LEVEL, bounds};
 use crate::domain::memory::{Learning, LearningKind};
 use crate::domain::trial::TrialRow;
 use crate::error::{Result, count};
-use crate::statistics::benjamini_hochberg;
-
-/// Tasks named as helped or harmed.
-const NAMED: usize = 10;
+use crate::statistics::{benjamini_hochberg, sign_test};
 
 /// Findings for every learning, and what they rest on.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -140,24 +137,55 @@ fn write_effect(evidence: &mut LearningEvidence, found: &Found) {
     evidence.tasks = u32::try_from(estimate.effect.tasks).unwrap_or(u32::MAX);
 }
 
-/// Tasks on which halves with the learning did better, and those on which they did worse, the largest mean difference first.
+/// Tasks on which halves with the learning did better, or worse, beyond chance: a one-sided sign test per task at 5 %.
+/// Largest mean signed difference first.
 fn named_tasks(pairs: &[Pair<'_>], learning: usize) -> (Vec<String>, Vec<String>) {
-    let mut tasks: BTreeMap<usize, (&str, f64, u32)> = BTreeMap::new();
+    let mut tasks: BTreeMap<usize, TaskTally<'_>> = BTreeMap::new();
     for pair in pairs.iter().filter(|pair| pair.signs[learning] != 0) {
-        let (_, sum, pairs) = tasks.entry(pair.task).or_insert((pair.task_name, 0.0, 0));
-        *sum += f64::from(pair.signs[learning]) * pair.difference;
-        *pairs += 1;
+        let tally = tasks.entry(pair.task).or_insert(TaskTally {
+            name: pair.task_name,
+            sum: 0.0,
+            pairs: 0,
+            better: 0,
+            worse: 0,
+        });
+        let signed = f64::from(pair.signs[learning]) * pair.difference;
+        tally.sum += signed;
+        tally.pairs += 1;
+        tally.better += u64::from(0.0 < signed);
+        tally.worse += u64::from(signed < 0.0);
     }
-    let mut means: Vec<(&str, f64)> = tasks
-        .into_values()
-        .map(|(name, sum, pairs)| (name, sum / f64::from(pairs)))
-        .collect();
-    means.sort_by(|(_, one), (_, other)| other.abs().total_cmp(&one.abs()));
-    let named = |is_named: fn(f64) -> bool| {
-        let chosen = means.iter().filter(|(_, mean)| is_named(*mean)).take(NAMED);
-        chosen.map(|(name, _)| (*name).to_owned()).collect()
+    let mut tallies: Vec<TaskTally<'_>> = tasks.into_values().collect();
+    tallies.sort_by(|one, other| other.mean().abs().total_cmp(&one.mean().abs()));
+    let named = |is_named: fn(&TaskTally<'_>) -> bool| {
+        tallies
+            .iter()
+            .filter(|it| is_named(it))
+            .map(|it| it.name.to_owned())
+            .collect()
     };
-    (named(|mean| 0.0 < mean), named(|mean| mean < 0.0))
+    (
+        named(|it| sign_test(it.better, it.worse).greater <= TASK_CHANCE),
+        named(|it| sign_test(it.worse, it.better).greater <= TASK_CHANCE),
+    )
+}
+
+/// Chance at which one task is named as helped or harmed when nothing is the matter.
+const TASK_CHANCE: f64 = 0.05;
+
+/// How one task's pairs came out with a learning against without it.
+struct TaskTally<'a> {
+    name: &'a str,
+    sum: f64,
+    pairs: u32,
+    better: u64,
+    worse: u64,
+}
+
+impl TaskTally<'_> {
+    fn mean(&self) -> f64 {
+        self.sum / f64::from(self.pairs)
+    }
 }
 
 fn caveat(found: &Found, number: usize, learnings: &[Learning]) -> Option<String> {
@@ -273,7 +301,8 @@ mod tests {
         };
         assert_eq!((good.effect, bad.effect), (Some(1.0), Some(0.0)));
         assert_eq!((good.pairs, good.tasks, credit.pairs), (4, 2, 4));
-        assert_eq!(good.helped_tasks, ["a", "b"]);
+        // Two pairs a task are not beyond chance.
+        assert!(good.helped_tasks.is_empty());
         assert_eq!((good.p, good.p_harm), (Some(0.25), Some(1.0)));
         assert_eq!(good.p_adjusted, Some(0.5));
         assert!(good.interval.is_some_and(|[low, high]| low < high));
@@ -296,6 +325,25 @@ mod tests {
     }
 
     #[test]
+    fn a_task_is_named_when_its_pairs_agree_beyond_chance() {
+        let rows: Vec<TrialRow> = (0..5)
+            .flat_map(|pair| {
+                let helped = halves(pair, "a", ("good", DONE), ("bad", FAILED));
+                let once = halves(
+                    10 + pair,
+                    "b",
+                    ("good", DONE),
+                    ("bad", if pair == 0 { FAILED } else { DONE }),
+                );
+                [helped, once].concat()
+            })
+            .collect();
+        let credit = credit(&rows, &[learning("good"), learning("bad")]).unwrap();
+        assert_eq!(credit.learnings[0].helped_tasks, ["a"]);
+        assert_eq!(credit.learnings[1].harmed_tasks, ["a"]);
+    }
+
+    #[test]
     fn noise_gives_an_error_clustered_by_task() {
         let rows = [
             halves(0, "a", ("good", DONE), ("bad", FAILED)),
@@ -315,7 +363,6 @@ mod tests {
                 .map(|(p, harm)| ((p + harm) * 1e9).round()),
             Some(1e9)
         );
-        assert_eq!(good.harmed_tasks, ["e"]);
         assert_eq!(credit.warnings, Vec::<String>::new());
     }
 

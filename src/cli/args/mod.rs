@@ -91,7 +91,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "STORE")]
     pub memory: Option<PathBuf>,
     /// Arms to replay: bare, stored, dreamed, placebo, oracle, or name=STORE
-    #[arg(long, value_delimiter = ',', default_value = "bare,stored,dreamed,placebo,oracle")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "bare,stored,dreamed,placebo,oracle"
+    )]
     pub arms: Vec<String>,
     /// How much is played
     #[arg(long, value_enum, default_value = "gate")]

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use crate::{
     agents::{Agent as _, Work, scripted::Script},
     cli::{args::CheckArgs, commands::runtime, exit::Exit, speech},
-    domain::{suite::Suite, task::{Split, Task}, world::Visibility},
+    domain::{
+        suite::Suite,
+        task::{Split, Task},
+        world::Visibility,
+    },
     draw::Key,
     environment::{Desk, Place, Scene},
     error::{Error, Result, count},
@@ -41,12 +45,24 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
             }
             None => tally.unsolvable.push(task.id.to_string()),
         }
-        tally.idler += usize::from(runtime.block_on(play(task, &scene, Script::Nothing, key))?.0);
-        tally.spammer += usize::from(runtime.block_on(play(task, &scene, Script::Anything, key))?.0);
+        tally.idler += usize::from(
+            runtime
+                .block_on(play(task, &scene, Script::Nothing, key))?
+                .0,
+        );
+        tally.spammer += usize::from(
+            runtime
+                .block_on(play(task, &scene, Script::Anything, key))?
+                .0,
+        );
     }
     let tasks = suite.tasks.len();
     speech::answer(&tally.tell(tasks));
-    Ok(if tally.is_proven(tasks) { Exit::Done } else { Exit::Failed })
+    Ok(if tally.is_proven(tasks) {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
 }
 
 #[derive(Debug, Default)]
@@ -76,15 +92,28 @@ impl Tally {
                 count(self.lost, "trial")
             ),
             format!("idler completed {} of {tasks}", self.idler),
-            format!("spammer completed {} of {tasks} (at most {SPAM_AT_MOST} %)", self.spammer),
+            format!(
+                "spammer completed {} of {tasks} (at most {SPAM_AT_MOST} %)",
+                self.spammer
+            ),
         ];
         if !self.unsolvable.is_empty() {
-            lines.push(format!("no script completes: {}", self.unsolvable.join(", ")));
+            lines.push(format!(
+                "no script completes: {}",
+                self.unsolvable.join(", ")
+            ));
         }
         if !self.failed.is_empty() {
             lines.push(format!("the expert failed: {}", self.failed.join(", ")));
         }
-        lines.push(if self.is_proven(tasks) { "ruler: proven" } else { "ruler: broken" }.to_owned());
+        lines.push(
+            if self.is_proven(tasks) {
+                "ruler: proven"
+            } else {
+                "ruler: broken"
+            }
+            .to_owned(),
+        );
         lines.join("\n")
     }
 }
@@ -111,11 +140,20 @@ fn contents(suite: &Suite) -> String {
         let mut families: Vec<_> = suite.split(split).map(|(_, task)| &task.family).collect();
         families.sort_unstable();
         families.dedup();
-        format!("{} in {}", count(tasks, &format!("{} task", split.word())), count(families.len(), "family"))
+        format!(
+            "{} in {}",
+            count(tasks, &format!("{} task", split.word())),
+            count(families.len(), "family")
+        )
     };
     let mut lines = vec![
         format!("suite {}: {}", suite.name, suite.about),
-        format!("{}, {}, {}", of(Split::Practice), of(Split::Test), of(Split::Confirm)),
+        format!(
+            "{}, {}, {}",
+            of(Split::Practice),
+            of(Split::Test),
+            of(Split::Confirm)
+        ),
     ];
     let read = learnings(&suite.memory);
     lines.push(format!(
@@ -124,7 +162,13 @@ fn contents(suite: &Suite) -> String {
         count(read.not_understood.len(), "line")
     ));
     if let Some(world) = suite.world() {
-        let of = |visibility| world.quirks.iter().filter(|it| it.visibility == visibility).count();
+        let of = |visibility| {
+            world
+                .quirks
+                .iter()
+                .filter(|it| it.visibility == visibility)
+                .count()
+        };
         lines.push(format!(
             "world: {}, {} ({} loud, {} vague, {} silent)",
             count(world.handbook.tools.len(), "tool"),

@@ -39,8 +39,7 @@ pub fn compare(args: &CompareArgs) -> Result<Exit> {
     let trials = read_trials(&tables, &reading)?;
     let (baseline, candidate) = (ArmName::new(&args.baseline), ArmName::new(&args.candidate));
     let order = [baseline.clone(), candidate.clone()];
-    let mut evidence =
-        analysis::evidence(&trials.rows, &order, &[(baseline, candidate)], &[])?;
+    let mut evidence = analysis::evidence(&trials.rows, &order, &[(baseline, candidate)], &[])?;
     evidence.warnings.extend(trials.warnings);
     let question = Question::of_arms(&args.candidate, &[&args.baseline]);
     let verdicts = decide(&evidence, &policy, &question, &[]);
@@ -68,7 +67,10 @@ fn title(args: &CompareArgs) -> String {
     args.tables
         .first()
         .and_then(|path| path.file_stem())
-        .map_or_else(|| "comparison".to_owned(), |stem| stem.to_string_lossy().into_owned())
+        .map_or_else(
+            || "comparison".to_owned(),
+            |stem| stem.to_string_lossy().into_owned(),
+        )
 }
 
 fn write_report(
@@ -101,7 +103,10 @@ fn write_report(
 fn reproduce(args: &CompareArgs) -> String {
     let mut words = vec!["dreameval compare".to_owned()];
     words.extend(args.tables.iter().map(|path| path.display().to_string()));
-    words.push(format!("--baseline {} --candidate {}", args.baseline, args.candidate));
+    words.push(format!(
+        "--baseline {} --candidate {}",
+        args.baseline, args.candidate
+    ));
     words.extend(args.map.iter().map(|it| format!("--map {it}")));
     words.extend(args.filters.iter().map(|it| format!("--where {it}")));
     words.join(" ")

@@ -3,7 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    cli::{args::DreamArgs, commands::{runtime, settle}, exit::Exit, speech},
+    cli::{
+        args::DreamArgs,
+        commands::{runtime, settle},
+        exit::Exit,
+        speech,
+    },
     domain::{
         dream::{Action, Dream},
         memory::Store,
@@ -25,7 +30,10 @@ use crate::{
 /// Dreams once and writes the new store; the input is proven untouched.
 pub fn dream(args: &DreamArgs) -> Result<Exit> {
     let dreamer = settle::named_dreamer(args.dreamer)?;
-    let store = args.memory.as_deref().map_or_else(|| Ok(Store::default()), read_store)?;
+    let store = args
+        .memory
+        .as_deref()
+        .map_or_else(|| Ok(Store::default()), read_store)?;
     let sessions = read_sessions(&args.sessions)?;
     let dream = runtime()?.block_on(dreamer.dream(&sessions, &store))?;
     if let Some(path) = &args.memory
@@ -80,7 +88,11 @@ fn summary(dream: &Dream, out: &Path, log: &Path) -> String {
     ]
     .into_iter()
     .map(|(action, word)| {
-        let number = dream.changes.iter().filter(|change| change.action == action).count();
+        let number = dream
+            .changes
+            .iter()
+            .filter(|change| change.action == action)
+            .count();
         format!("{number} {word}")
     })
     .collect();

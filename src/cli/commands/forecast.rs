@@ -28,12 +28,29 @@ pub fn tell(asked: &Asked) -> Result<String> {
     let tests = suite.split(Split::Test).count();
     let arms = asked.arms.len() + asked.extra.len();
     let headline = tests * arms * asked.amount.repeats as usize;
-    let swept = asked.arms.iter().filter(|it| ["bare", "dreamed", "placebo"].contains(&it.as_str())).count();
-    let budgets = suite.sweep_steps.iter().filter(|it| **it != suite.limits.steps).count();
+    let swept = asked
+        .arms
+        .iter()
+        .filter(|it| ["bare", "dreamed", "placebo"].contains(&it.as_str()))
+        .count();
+    let budgets = suite
+        .sweep_steps
+        .iter()
+        .filter(|it| **it != suite.limits.steps)
+        .count();
     let sweep = tests * swept * budgets;
-    let halves = if asked.wants("dreamed") { 2 * asked.amount.pairs as usize } else { 0 };
+    let halves = if asked.wants("dreamed") {
+        2 * asked.amount.pairs as usize
+    } else {
+        0
+    };
     let lines = [
-        format!("{} with {}, seed {}", suite.name, asked.agent.name(), asked.seed),
+        format!(
+            "{} with {}, seed {}",
+            suite.name,
+            asked.agent.name(),
+            asked.seed
+        ),
         format!("practice   {}", count(practice, "trial")),
         format!(
             "arms       {}: {} × {} × {}",
@@ -43,8 +60,15 @@ pub fn tell(asked: &Asked) -> Result<String> {
             count(asked.amount.repeats as usize, "repeat")
         ),
         format!("budgets    {}", count(sweep, "trial")),
-        format!("foldover   {}: {}", count(halves, "trial"), count(asked.amount.pairs as usize, "pair")),
-        format!("in all     {}", count(practice + headline + sweep + halves, "trial")),
+        format!(
+            "foldover   {}: {}",
+            count(halves, "trial"),
+            count(asked.amount.pairs as usize, "pair")
+        ),
+        format!(
+            "in all     {}",
+            count(practice + headline + sweep + halves, "trial")
+        ),
         "cost       0 dollars: the embedded agents need no key and no network".to_owned(),
         format!(
             "smallest difference between two arms it would see: about {:.0} points ({}, 80 % power, two-sided 5 %)",

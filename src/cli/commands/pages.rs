@@ -13,12 +13,7 @@ use crate::{
     files,
     formats::memory::{learnings, write_store},
     promotion::policy::Policy,
-    report::{
-        self, Inputs,
-        criteria::criteria,
-        examples,
-        inputs::RunInfo,
-    },
+    report::{self, Inputs, criteria::criteria, examples, inputs::RunInfo},
     study::{
         Finished,
         asked::Asked,
@@ -38,11 +33,19 @@ pub async fn conclude(
     wants_csv: bool,
 ) -> Result<Conclusion> {
     let conclusion = decide(asked, finished, policy)?;
-    files::write(&folder.join("trials.parquet"), &to_parquet(&conclusion.rows)?)?;
+    files::write(
+        &folder.join("trials.parquet"),
+        &to_parquet(&conclusion.rows)?,
+    )?;
     if wants_csv {
         files::write(&folder.join("trials.csv"), &to_csv(&conclusion.rows)?)?;
     }
-    for arm in finished.bench.arms.iter().filter(|arm| !arm.store.entries.is_empty()) {
+    for arm in finished
+        .bench
+        .arms
+        .iter()
+        .filter(|arm| !arm.store.entries.is_empty())
+    {
         let place = folder.join("memory").join(arm.name.as_str());
         files::remove(&place)?;
         write_store(&arm.store, &place)?;
@@ -62,19 +65,35 @@ async fn write_report(
 ) -> Result<()> {
     let bench = &finished.bench;
     let index = |name: &str| {
-        bench.arms.iter().position(|arm| arm.name.as_str() == name).and_then(|it| u16::try_from(it).ok())
+        bench
+            .arms
+            .iter()
+            .position(|arm| arm.name.as_str() == name)
+            .and_then(|it| u16::try_from(it).ok())
     };
     let transcripts = match (index("bare"), finished.candidate) {
         (Some(bare), Some(candidate)) => {
-            examples::pairs(bench, &finished.trials, &finished.records, (bare, candidate)).await?
+            examples::pairs(
+                bench,
+                &finished.trials,
+                &finished.records,
+                (bare, candidate),
+            )
+            .await?
         }
         _ => Vec::new(),
     };
-    let baseline = conclusion.verdicts.dream.question.baselines.first().map_or("bare", String::as_str);
+    let baseline = conclusion
+        .verdicts
+        .dream
+        .question
+        .baselines
+        .first()
+        .map_or("bare", String::as_str);
     let criteria = criteria(&bench.suite, &conclusion.rows, baseline, "dreamed");
-    let not_understood = finished
-        .candidate
-        .map_or_else(Vec::new, |it| learnings(&bench.arms[usize::from(it)].store).not_understood);
+    let not_understood = finished.candidate.map_or_else(Vec::new, |it| {
+        learnings(&bench.arms[usize::from(it)].store).not_understood
+    });
     let run = run_info(asked, finished);
     let inputs = Inputs {
         run: &run,
@@ -102,7 +121,11 @@ fn run_info(asked: &Asked, finished: &Finished) -> RunInfo {
         agent: asked.agent.name(),
         agent_note: AGENT_NOTE.to_owned(),
         model: String::new(),
-        dreamer: finished.dream.as_ref().map(|it| it.dreamer.clone()).unwrap_or_default(),
+        dreamer: finished
+            .dream
+            .as_ref()
+            .map(|it| it.dreamer.clone())
+            .unwrap_or_default(),
         seed: Some(asked.seed),
         world_seed: asked.typed.world_seed,
         repeats: Some(asked.amount.repeats),
@@ -113,9 +136,13 @@ fn run_info(asked: &Asked, finished: &Finished) -> RunInfo {
             .digests
             .iter()
             .map(|(name, digest)| (name.clone(), digest.to_string()))
-            .chain(finished.bench.arms.iter().map(|arm| {
-                (format!("memory of {}", arm.name), arm.digest.to_string())
-            }))
+            .chain(
+                finished
+                    .bench
+                    .arms
+                    .iter()
+                    .map(|arm| (format!("memory of {}", arm.name), arm.digest.to_string())),
+            )
             .collect(),
         versions: vec![("dreameval".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
         reproduce: reproduce(asked),
@@ -175,7 +202,10 @@ pub fn tell(conclusion: &Conclusion, folder: &Path, voice: &Voice) {
             }
             let broken: u32 = conclusion.evidence.arms.iter().map(|arm| arm.broken).sum();
             if broken > 0 {
-                lines.push(format!("  {} broke and are not counted", count(broken as usize, "trial")));
+                lines.push(format!(
+                    "  {} broke and are not counted",
+                    count(broken as usize, "trial")
+                ));
             }
             lines.push(format!("report: {}", folder.join("report.html").display()));
             speech::answer(&lines.join("\n"));

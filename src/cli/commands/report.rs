@@ -24,7 +24,9 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
     let policy = settle::policy(args.policy.as_deref())?;
     let runtime = runtime()?;
     let (asked, finished) = again(&file, &args.run, &runtime)?;
-    let told = runtime.block_on(pages::conclude(&asked, &finished, &policy, &args.run, args.csv))?;
+    let told = runtime.block_on(pages::conclude(
+        &asked, &finished, &policy, &args.run, args.csv,
+    ))?;
     pages::tell(&told, &args.run, &args.voice);
     Ok(Exit::Done)
 }
@@ -57,7 +59,10 @@ pub fn again(file: &RunFile, folder: &Path, runtime: &Runtime) -> Result<(Asked,
     let finished = finished.ok_or_else(|| {
         Error::input("this run is not finished")
             .in_file(folder)
-            .mend(format!("finish it with `dreameval run --resume {}`", folder.display()))
+            .mend(format!(
+                "finish it with `dreameval run --resume {}`",
+                folder.display()
+            ))
     })?;
     Ok((asked, finished))
 }

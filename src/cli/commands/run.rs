@@ -55,7 +55,9 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         ));
         return Ok(Exit::Interrupted);
     };
-    let told = runtime.block_on(pages::conclude(&asked, &finished, &policy, &folder, args.csv))?;
+    let told = runtime.block_on(pages::conclude(
+        &asked, &finished, &policy, &folder, args.csv,
+    ))?;
     end(&asked, &folder)?;
     pages::tell(&told, &folder, &args.voice);
     Ok(Exit::Done)

@@ -53,15 +53,23 @@ pub fn typed(args: &RunArgs) -> Typed {
 /// A suite, store, agent, dreamer or arm is not acceptable.
 pub fn asked(typed: Typed) -> Result<Asked> {
     let suite = Arc::new(load_suite(Path::new(&typed.suite), typed.world_seed)?);
-    let memory = typed.memory.as_ref().map(|path| read_store(Path::new(path))).transpose()?;
+    let memory = typed
+        .memory
+        .as_ref()
+        .map(|path| read_store(Path::new(path)))
+        .transpose()?;
     let (mut arms, mut extra) = (Vec::new(), Vec::new());
     for arm in &typed.arms {
         match arm.split_once('=') {
             Some((name, path)) => extra.push(own_arm(name, path)?),
             None if ARMS.contains(&arm.as_str()) => arms.push(arm.clone()),
             None => {
-                return Err(Error::usage(format!("there is no arm `{arm}`"))
-                    .mend(format!("{}, or name=STORE", did_you_mean(arm, "arms", ARMS))));
+                return Err(
+                    Error::usage(format!("there is no arm `{arm}`")).mend(format!(
+                        "{}, or name=STORE",
+                        did_you_mean(arm, "arms", ARMS)
+                    )),
+                );
             }
         }
     }
@@ -88,8 +96,10 @@ pub fn asked(typed: Typed) -> Result<Asked> {
 
 fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
     if name.is_empty() || name == "foldover" || ARMS.contains(&name) {
-        return Err(Error::usage(format!("an arm of your own cannot be called `{name}`"))
-            .mend("choose another name, such as `--arms bare,mine=STORE`"));
+        return Err(
+            Error::usage(format!("an arm of your own cannot be called `{name}`"))
+                .mend("choose another name, such as `--arms bare,mine=STORE`"),
+        );
     }
     Ok((ArmName::new(name), read_store(Path::new(path))?))
 }
@@ -105,8 +115,13 @@ fn agent(word: &str) -> Result<Arc<dyn Agent>> {
     match word {
         "embedded" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Planner))),
         "forager" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Forager))),
-        other => Err(Error::usage(format!("there is no agent `{other}`"))
-            .mend(did_you_mean(other, "agents", ["embedded", "forager"]))),
+        other => Err(
+            Error::usage(format!("there is no agent `{other}`")).mend(did_you_mean(
+                other,
+                "agents",
+                ["embedded", "forager"],
+            )),
+        ),
     }
 }
 
