@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
     error::{Error, Result},
@@ -84,6 +84,7 @@ pub async fn play(
     }
     let (sender, mut receiver) = mpsc::channel::<Vec<Played>>(pace.workers.max(1) * 4);
     let next = Arc::new(AtomicUsize::new(0));
+    let mut workers = JoinSet::new();
     for _ in 0..pace.workers.clamp(1, missing.len().max(1)) {
         let worker = Worker {
             bench: Arc::clone(bench),
@@ -92,7 +93,7 @@ pub async fn play(
             next: Arc::clone(&next),
             stop: Arc::clone(&pace.stop),
         };
-        tokio::spawn(worker.work(sender.clone()));
+        workers.spawn(worker.work(sender.clone()));
     }
     drop(sender);
     let mut waiting: Vec<Played> = Vec::new();
@@ -116,6 +117,9 @@ pub async fn play(
         if is_over {
             break;
         }
+    }
+    while let Some(ended) = workers.join_next().await {
+        ended.map_err(|fault| Error::bug("a worker ended in a panic").because(fault))?;
     }
     observe(&Event::StageEnded { stage });
     let whole: Option<Vec<Record>> = records.into_iter().collect();
