@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 
 /// A table of text cells under a header.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,28 +39,7 @@ const LONGEST_CELL: usize = 1 << 20;
 /// is never closed, a cell over 1 MiB.
 pub fn read_sheet(bytes: &[u8], path: &Path) -> Result<Sheet> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    if let Err(fault) = std::str::from_utf8(bytes) {
-        return Err(Error::input("this table is not UTF-8 text")
-            .in_file(path)
-            .at(line_of(bytes, fault.valid_up_to()), 1)
-            .mend("save it as UTF-8; spreadsheets call it `CSV UTF-8`"));
-    }
-    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
-        return Err(
-            Error::input("this table holds a NUL byte, so it is not text")
-                .in_file(path)
-                .at(line_of(bytes, at), 1)
-                .mend("write it anew as CSV; a Parquet file needs the ending `.parquet`"),
-        );
-    }
-    if bytes.iter().filter(|byte| **byte == b'"').count() % 2 == 1
-        && let Some(at) = bytes.iter().rposition(|byte| *byte == b'"')
-    {
-        return Err(Error::input("a quote of this table is opened and never closed")
-            .in_file(path)
-            .at(line_of(bytes, at), 1)
-            .mend("was the file cut short? a quote that belongs to a cell is written twice, and the cell put in quotes"));
-    }
+    check_text(bytes, path)?;
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
     let columns: Vec<String> = reader
         .headers()
@@ -78,8 +57,8 @@ pub fn read_sheet(bytes: &[u8], path: &Path) -> Result<Sheet> {
         let line = record.position().map_or(0, |it| it.line() as usize);
         if record.len() != sheet.columns.len() {
             return Err(Error::input(format!(
-                "this row has {} cells, the header has {}",
-                record.len(),
+                "this row has {}, the header has {}",
+                count(record.len(), "cell"),
                 sheet.columns.len()
             ))
             .in_file(path)
@@ -100,6 +79,32 @@ pub fn read_sheet(bytes: &[u8], path: &Path) -> Result<Sheet> {
         });
     }
     Ok(sheet)
+}
+
+fn check_text(bytes: &[u8], path: &Path) -> Result<()> {
+    if let Err(fault) = std::str::from_utf8(bytes) {
+        return Err(Error::input("this table is not UTF-8 text")
+            .in_file(path)
+            .at(line_of(bytes, fault.valid_up_to()), 1)
+            .mend("save it as UTF-8; spreadsheets call it `CSV UTF-8`"));
+    }
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        return Err(
+            Error::input("this table holds a NUL byte, so it is not text")
+                .in_file(path)
+                .at(line_of(bytes, at), 1)
+                .mend("write it anew as CSV or Parquet"),
+        );
+    }
+    if bytes.iter().filter(|byte| **byte == b'"').count() % 2 == 1
+        && let Some(at) = bytes.iter().rposition(|byte| *byte == b'"')
+    {
+        return Err(Error::input("a quote of this table is opened and never closed")
+            .in_file(path)
+            .at(line_of(bytes, at), 1)
+            .mend("was the file cut short? a quote that belongs to a cell is written twice, and the cell put in quotes"));
+    }
+    Ok(())
 }
 
 fn check_header(columns: &[String], path: &Path) -> Result<()> {
@@ -158,7 +163,7 @@ mod tests {
         let error = read_sheet(b"task,arm,completed\na,b,1\na\n", Path::new("t.csv")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "error: this row has 1 cells, the header has 3\n  --> t.csv:3:1\n\n\
+            "error: this row has 1 cell, the header has 3\n  --> t.csv:3:1\n\n\
              hint: was the file cut short, or is a comma inside a cell without quotes around it?"
         );
     }

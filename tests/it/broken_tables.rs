@@ -21,16 +21,20 @@ fn read(bytes: &[u8], name: &str) -> Result<Trials> {
 
 #[test]
 fn every_broken_table_earns_the_text_beside_it() {
-    let mut paths: Vec<PathBuf> = fs::read_dir(broken()).unwrap().map(|it| it.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = fs::read_dir(broken())
+        .unwrap()
+        .map(|it| it.unwrap().path())
+        .collect();
     paths.retain(|path| path.extension().is_some_and(|it| it != "txt"));
     paths.sort();
     assert!(30 <= paths.len(), "only {} broken tables", paths.len());
     for path in paths {
         let name = path.file_name().unwrap().to_str().unwrap();
-        let told = read(&fs::read(&path).unwrap(), name)
-            .map_or_else(|error| error.to_string(), |_| "read without an error".to_owned());
+        let told = read(&fs::read(&path).unwrap(), name).map_or_else(
+            |error| error.to_string(),
+            |_| "read without an error".to_owned(),
+        );
         let expected = fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
-        if std::env::var("BLESS").is_ok() { fs::write(path.with_extension("txt"), format!("{told}\n")).unwrap(); }
         assert_eq!(format!("{told}\n"), expected, "{name}");
     }
 }
@@ -70,7 +74,10 @@ fn mutate(whole: &[u8], mutations: u64) {
                 1 => bytes[at] ^= 1 << (byte % 8),
                 2 => bytes.truncate(at.max(1)),
                 3 => bytes.insert(at, byte),
-                _ => bytes.swap(at, whole.len().min(bytes.len()) - 1),
+                _ => {
+                    let last = bytes.len() - 1;
+                    bytes.swap(at, last);
+                }
             }
         }
         if let Err(error) = read(&bytes, "t") {
@@ -78,5 +85,8 @@ fn mutate(whole: &[u8], mutations: u64) {
             assert!(error.to_string().starts_with("error: "));
         }
     }
-    assert!(mutations / 10 < refused, "{refused} of {mutations} were refused");
+    assert!(
+        mutations / 10 < refused,
+        "{refused} of {mutations} were refused"
+    );
 }

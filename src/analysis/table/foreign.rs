@@ -45,8 +45,11 @@ pub fn read<'tables>(
     if placed.is_empty() || placed.iter().any(is_graded) {
         return Ok(());
     }
-    Err(Error::input("no row says how its trial came out")
-        .mend("an empty outcome means that the trial broke"))
+    let fault = Error::input("no row says how its trial came out")
+        .mend("an empty outcome means that the trial broke");
+    Err(tables
+        .first()
+        .map_or(fault.clone(), |table| fault.in_file(&table.path)))
 }
 
 /// A table, its rows that count, and where our columns are found in it.
@@ -192,10 +195,10 @@ impl<'table> View<'table> {
         let named = |source: &Source, what: &str| {
             let text = source.text(row);
             let fault = || {
-                self.table.fault(
-                    row,
-                    format!("column `{}` names no {what} in this row", source.heading),
-                )
+                let what = format!("column `{}` names no {what} in this row", source.heading);
+                self.table
+                    .fault(row, what)
+                    .mend("every row says its task and its arm: fill the cell, or take the row out")
             };
             if text.is_empty() {
                 Err(fault())

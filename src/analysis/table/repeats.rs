@@ -51,6 +51,30 @@ pub fn check(placed: &[Placed<'_>], reading: &Reading) -> Result<()> {
     Err(explain(group, &doubled, reading)?)
 }
 
+/// What the columns that name a trial are called in a table.
+struct Headings {
+    task: String,
+    arm: String,
+    attempt: Option<String>,
+}
+
+impl Headings {
+    fn of(table: &Table, reading: &Reading) -> Result<Headings> {
+        let heading = |name: &str| Ok(reading.source(name, table)?.map(|source| source.heading));
+        Ok(Headings {
+            task: heading("task")?.unwrap_or_else(|| "task".to_owned()),
+            arm: heading("arm")?.unwrap_or_else(|| "arm".to_owned()),
+            attempt: heading("repeat")?,
+        })
+    }
+
+    /// Every column they are joined from.
+    fn columns(&self) -> Vec<&str> {
+        let all = [&self.task, &self.arm].into_iter().chain(&self.attempt);
+        all.flat_map(|heading| heading.split('+')).collect()
+    }
+}
+
 fn explain(
     group: &[&Placed<'_>],
     doubled: &[&Vec<&Placed<'_>>],
@@ -60,67 +84,79 @@ fn explain(
         return Ok(Error::bug("one row was taken for two"));
     };
     let table = second.table;
-    let heading = |name: &str| -> Result<String> {
-        Ok(reading
-            .source(name, table)?
-            .map_or_else(|| name.to_owned(), |source| source.heading))
-    };
-    let (task, arm) = (heading("task")?, heading("arm")?);
-    let attempt = reading
-        .source("repeat", table)?
-        .map(|source| source.heading);
-    let which = match &attempt {
+    let headings = Headings::of(table, reading)?;
+    let (task, arm) = (&first.trial.task, &first.trial.arm);
+    let which = match &headings.attempt {
         Some(heading) => format!(
-            ", arm `{}` and {heading} `{}`",
-            first.trial.arm, first.attempt
+            "task `{task}`, arm `{arm}` and {heading} `{}`",
+            first.attempt
         ),
-        None => format!(" and arm `{}`", first.trial.arm),
+        None => format!("task `{task}` and arm `{arm}`"),
     };
-    let what = format!("two rows have task `{}`{which}", first.trial.task);
+    let (ending, hint) = suggestion(
+        &separators(doubled, table, &headings.columns()),
+        &headings,
+        table,
+    );
     let elsewhere = format!(
         "the other is {}:{}",
         first.table.path.display(),
         first.row.line
     );
-    let fault = |ending: String| {
-        table
-            .fault(second.row, format!("{what}{ending}"))
-            .because(elsewhere)
-    };
-    let taken: Vec<String> = [&task, &arm]
-        .into_iter()
-        .chain(&attempt)
-        .flat_map(|name| name.split('+'))
-        .map(str::to_owned)
-        .collect();
-    Ok(match separators(doubled, table, &taken).as_slice() {
-        [] => fault("; no column tells them apart".to_owned()).mend(match &attempt {
-            Some(_) => "keep one of them",
-            None => "number the attempts in a column `repeat`, or keep one of them",
-        }),
-        [column, more @ ..] => {
-            let values = values(column, table);
+    let fault = table.fault(second.row, format!("two rows have {which}; {ending}"));
+    Ok(fault.because(elsewhere).mend(hint))
+}
+
+/// Which columns separate the rows, and what to do about it.
+fn suggestion(separators: &[String], headings: &Headings, table: &Table) -> (String, String) {
+    let Headings { task, arm, attempt } = headings;
+    match separators {
+        [] => {
+            let hint = match attempt {
+                Some(_) => "keep one of them",
+                None => "number the attempts in a column `repeat`, or keep one of them",
+            };
+            ("no column tells them apart".to_owned(), hint.to_owned())
+        }
+        [column] => {
+            let values = count(values(column, table).len(), "value");
             let mut hint = format!(
-                "add `--map task={column}+{task}` or `--where {column}={}`",
-                values.iter().next().map_or("…", |it| it)
-            );
-            hint += &format!(
-                " ({} there); if it is part of the arm, `--map arm={arm}+{column}`",
-                count(values.len(), "value")
+                "add `--map task={column}+{task}` or `{}` ({values} there); if it is part of the arm, `--map arm={arm}+{column}`",
+                only(column, table)
             );
             if attempt.is_none() {
                 hint += &format!("; if it numbers attempts, `--map repeat={column}`");
             }
-            let beside = more.first().map_or_else(String::new, |other| {
-                format!(", together with column `{other}`")
-            });
-            fault(format!("; column `{column}` separates them{beside}")).mend(hint)
+            (format!("column `{column}` separates them"), hint)
         }
-    })
+        several => {
+            let filters: Vec<String> = several.iter().map(|column| only(column, table)).collect();
+            let hint = format!(
+                "add `--map task={}+{task}` or `{}`",
+                several.join("+"),
+                filters.join(" ")
+            );
+            (
+                format!(
+                    "columns `{}` together separate them",
+                    several.join("` and `")
+                ),
+                hint,
+            )
+        }
+    }
+}
+
+/// A `--where` that keeps the first of a column's values.
+fn only(column: &str, table: &Table) -> String {
+    format!(
+        "--where {column}={}",
+        values(column, table).first().map_or("…", |value| value)
+    )
 }
 
 /// The columns that tell apart the rows of every group: one, the one with fewest values, or else two together; none if even that fails.
-fn separators(doubled: &[&Vec<&Placed<'_>>], table: &Table, taken: &[String]) -> Vec<String> {
+fn separators(doubled: &[&Vec<&Placed<'_>>], table: &Table, taken: &[&str]) -> Vec<String> {
     let is_same_table = doubled
         .iter()
         .all(|group| group.iter().all(|it| std::ptr::eq(it.table, table)));
@@ -162,7 +198,7 @@ fn separators(doubled: &[&Vec<&Placed<'_>>], table: &Table, taken: &[String]) ->
 }
 
 /// Outcomes and measurements differ between trials by chance; a column of names does not.
-fn may_separate(column: &str, taken: &[String]) -> bool {
+fn may_separate(column: &str, taken: &[&str]) -> bool {
     const MEASURES: [&str; 12] = [
         "completed",
         "outcome",
@@ -177,7 +213,7 @@ fn may_separate(column: &str, taken: &[String]) -> bool {
         "status",
         "broken",
     ];
-    !MEASURES.contains(&column) && !taken.iter().any(|name| name == column)
+    !MEASURES.contains(&column) && !taken.contains(&column)
 }
 
 fn values<'table>(column: &str, table: &'table Table) -> BTreeSet<&'table str> {
