@@ -124,7 +124,11 @@ impl Error {
     pub fn join(faults: Vec<Error>) -> Option<Self> {
         let mut faults = faults.into_iter();
         let mut first = faults.next()?;
-        first.others.extend(faults);
+        for mut fault in faults {
+            let others = std::mem::take(&mut fault.others);
+            first.others.push(fault);
+            first.others.extend(others);
+        }
         Some(first)
     }
 

@@ -4,7 +4,7 @@ use std::{cell::RefCell, ops::Range, path::Path};
 
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeInteger, DeTable, DeValue},
 };
 
 use crate::error::{Error, did_you_mean};
@@ -40,6 +40,31 @@ impl<'a> Faults<'a> {
         let mut found = self.found.into_inner();
         found.sort_by_key(|(at, _)| *at);
         Error::join(found.into_iter().map(|(_, error)| error).collect())
+    }
+
+    /// How many faults were found so far.
+    pub fn count(&self) -> usize {
+        self.found.borrow().len()
+    }
+
+    /// Says what the faults from `since` on come from. One told of the same place before is not told again.
+    pub fn explain(&self, since: usize, cause: &str) {
+        let mut found = self.found.borrow_mut();
+        for (at, error) in found.split_off(since) {
+            if !found
+                .iter()
+                .any(|(told, it)| *told == at && it.what() == error.what())
+            {
+                found.push((at, error.because(cause)));
+            }
+        }
+    }
+
+    /// Notes what is wrong with another file, which this one names at a byte offset.
+    pub fn pass_on(&self, at: usize, error: Error) {
+        let (line, column) = self.position(at);
+        let named = format!("named in {}:{line}:{column}", self.path.display());
+        self.found.borrow_mut().push((at, error.because(named)));
     }
 
     /// Whether nothing was found so far.
@@ -184,9 +209,7 @@ impl<'a> Shape<'a> {
     pub fn number(&self, key: &str, range: Range<u64>) -> Option<u64> {
         let value = self.value(key)?;
         let number = match value.get_ref() {
-            DeValue::Integer(digits) => {
-                i128::from_str_radix(&digits.as_str().replace('_', ""), digits.radix()).ok()
-            }
+            DeValue::Integer(digits) => whole(digits),
             _ => None,
         };
         let fits = number
@@ -226,16 +249,12 @@ impl<'a> Shape<'a> {
     /// An optional number, whole or not, that is finite.
     pub fn real(&self, key: &str) -> Option<f64> {
         let value = self.value(key)?;
-        let text = match value.get_ref() {
-            DeValue::Integer(digits) => digits.as_str().to_owned(),
-            DeValue::Float(digits) => digits.as_str().to_owned(),
-            _ => String::new(),
+        let number = match value.get_ref() {
+            DeValue::Integer(digits) => whole(digits).map(|it| it as f64),
+            DeValue::Float(digits) => digits.as_str().replace('_', "").parse().ok(),
+            _ => None,
         };
-        let number = text
-            .replace('_', "")
-            .parse()
-            .ok()
-            .filter(|it: &f64| it.is_finite());
+        let number = number.filter(|it: &f64| it.is_finite());
         if number.is_none() {
             self.wrong_type(key, value, "a finite number");
         }
@@ -291,7 +310,7 @@ impl<'a> Shape<'a> {
         let mut numbers = Vec::new();
         for item in items.iter() {
             let number = match item.get_ref() {
-                DeValue::Integer(digits) => digits.as_str().parse().ok(),
+                DeValue::Integer(digits) => whole(digits).and_then(|it| u64::try_from(it).ok()),
                 _ => None,
             };
             match number.filter(|it| range.contains(it)) {
@@ -351,7 +370,8 @@ impl<'a> Shape<'a> {
         let value = self.value(key)?;
         let word = match value.get_ref() {
             DeValue::String(text) => text.clone().into_owned(),
-            DeValue::Integer(digits) => digits.as_str().to_owned(),
+            DeValue::Integer(digits) => whole(digits)
+                .map_or_else(|| digits.as_str().to_owned(), |number| number.to_string()),
             DeValue::Float(digits) => digits.as_str().to_owned(),
             DeValue::Boolean(flag) => flag.to_string(),
             DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
@@ -368,11 +388,36 @@ impl<'a> Shape<'a> {
     /// Any value as JSON, for what is compared with JSON answers.
     pub fn json(&self, key: &str) -> Option<serde_json::Value> {
         let value = self.value(key)?;
-        to_json(value.get_ref())
+        let json = to_json(value.get_ref());
+        if json.is_none() {
+            self.fault(
+                value.span().start,
+                format!(
+                    "`{key}` of {} holds a number that JSON cannot hold",
+                    self.what
+                ),
+            );
+        }
+        json
+    }
+
+    /// Whether the table has this key, which is a known one from now on.
+    pub fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
+    /// The faults of the file it stands in.
+    pub fn faults(&self) -> &'a Faults<'a> {
+        self.faults
     }
 
     /// Complains about every key nobody asked for, with the nearest one that exists.
     pub fn finish(self) {
+        self.finish_asked();
+    }
+
+    /// The same, for a table that is still lent out.
+    pub fn finish_asked(&self) {
         let asked = self.asked.borrow();
         for key in self.keys() {
             if !asked.contains(&key.value) {
@@ -387,15 +432,25 @@ impl<'a> Shape<'a> {
     }
 }
 
+/// A whole number in any of TOML's notations.
+fn whole(digits: &DeInteger<'_>) -> Option<i128> {
+    i128::from_str_radix(&digits.as_str().replace('_', ""), digits.radix()).ok()
+}
+
 fn to_json(value: &DeValue<'_>) -> Option<serde_json::Value> {
     use serde_json::Value;
     Some(match value {
         DeValue::String(text) => Value::from(text.as_ref()),
-        DeValue::Integer(digits) => Value::from(
-            i64::from_str_radix(&digits.as_str().replace('_', ""), digits.radix()).ok()?,
-        ),
+        DeValue::Integer(digits) => {
+            let number = whole(digits)?;
+            match i64::try_from(number) {
+                Ok(number) => Value::from(number),
+                Err(_) => Value::from(u64::try_from(number).ok()?),
+            }
+        }
         DeValue::Float(digits) => {
-            Value::from(digits.as_str().replace('_', "").parse::<f64>().ok()?)
+            let number: f64 = digits.as_str().replace('_', "").parse().ok()?;
+            Value::Number(serde_json::Number::from_f64(number)?)
         }
         DeValue::Boolean(flag) => Value::from(*flag),
         DeValue::Datetime(moment) => Value::from(moment.to_string()),
