@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         suite::Setting,
-        task::{Brief, Grader, INTACT},
+        task::{Brief, Entity, Grader, INTACT},
         world::World,
     },
     error::{count, did_you_mean},
@@ -108,8 +108,8 @@ pub fn check_asks(shape: &Shape<'_>, brief: &Brief, id: &str, frame: &Frame<'_>)
         );
     }
     for ask in &brief.asks {
-        check_fact(shape, &ask.is, (id, "asks"), world);
-        check_entity(shape, &ask.of, (id, "asks"), brief);
+        check_fact(shape, &ask.is, (id, "asks for"), world);
+        check_entity(shape, &ask.of, (id, "asks something"), brief);
     }
 }
 
@@ -136,7 +136,7 @@ pub fn check_grader(
                 if ask.is != INTACT {
                     check_fact(shape, &ask.is, (id, "grades"), world);
                 }
-                check_entity(shape, &ask.of, (id, "grades"), brief);
+                check_entity(shape, &ask.of, (id, "grades something"), brief);
             }
         }
         (Grader::State { .. }, Setting::None | Setting::Workspace { .. }) => {
@@ -146,7 +146,10 @@ pub fn check_grader(
             misplaced("files", "a workspace");
         }
         (Grader::Command { .. }, Setting::World(_)) => {
-            misplaced("command", "a workspace or none, not a world");
+            shape.fault(
+                shape.at(),
+                format!("task `{id}` has a `command` grader, which cannot look into a world"),
+            );
         }
         (Grader::All(parts) | Grader::Any(parts), _) => {
             for part in parts {
@@ -173,7 +176,13 @@ pub fn check_grader(
 
 fn check_fact(shape: &Shape<'_>, fact: &str, (id, verb): (&str, &str), world: &World) {
     if !fact.is_empty() && world.handbook.fact(fact).is_none() {
-        let known = world.handbook.facts.iter().map(String::as_str);
+        let intact = (verb == "grades").then_some(INTACT);
+        let known = world
+            .handbook
+            .facts
+            .iter()
+            .map(String::as_str)
+            .chain(intact);
         shape.teach(
             shape.at(),
             format!("task `{id}` {verb} fact `{fact}`, which the world does not have"),
@@ -183,11 +192,13 @@ fn check_fact(shape: &Shape<'_>, fact: &str, (id, verb): (&str, &str), world: &W
 }
 
 fn check_entity(shape: &Shape<'_>, name: &str, (id, verb): (&str, &str), brief: &Brief) {
-    if !name.is_empty() && !brief.setup.iter().any(|it| it.name == name) {
+    // One without a name is told already, and may be the one meant.
+    let is_known = |it: &Entity| it.name == name || it.name.is_empty();
+    if !name.is_empty() && !brief.setup.iter().any(is_known) {
         let known = brief.setup.iter().map(|it| it.name.as_str());
         shape.teach(
             shape.at(),
-            format!("task `{id}` {verb} something of `{name}`, which is not on the desk"),
+            format!("task `{id}` {verb} of `{name}`, which is not on the desk"),
             did_you_mean(name, "on the desk", known),
         );
     }

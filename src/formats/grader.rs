@@ -211,7 +211,8 @@ impl Reader<'_> {
         let regex = text.value;
         if let Err(fault) = regex::Regex::new(&regex) {
             let why = fault.to_string();
-            let last = why.lines().last().unwrap_or_default().trim().to_owned();
+            let last = why.lines().last().unwrap_or_default().trim();
+            let last = last.strip_prefix("error: ").unwrap_or(last);
             table.teach(at, format!("`{regex}` is not a regular expression"), last);
             return None;
         }

@@ -1,13 +1,20 @@
 //! Reading hand-written TOML: every fault of a file is collected, each with its line, column and mending.
 
-use std::{cell::RefCell, ops::Range, path::Path};
+use std::{
+    cell::RefCell,
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use toml::{
     Spanned,
     de::{DeInteger, DeTable, DeValue},
 };
 
-use crate::error::{Error, did_you_mean};
+use crate::{
+    error::{Error, did_you_mean},
+    files,
+};
 
 /// The faults found so far in one file.
 #[derive(Debug)]
@@ -155,19 +162,22 @@ impl<'a> Shape<'a> {
     }
 
     fn value(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.asked.borrow_mut().push(key.to_owned());
+        let mut asked = self.asked.borrow_mut();
+        if !asked.iter().any(|it| it == key) {
+            asked.push(key.to_owned());
+        }
         self.table.get(key)
     }
 
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
-        let found = value.get_ref().type_str();
+        let found = match value.get_ref() {
+            DeValue::Integer(digits) => digits.as_str().to_owned(),
+            DeValue::Float(digits) => digits.as_str().to_owned(),
+            other => a_or_an(other.type_str()),
+        };
         self.fault(
             value.span().start,
-            format!(
-                "`{key}` of {} must be {wanted}, not {}",
-                self.what,
-                a_or_an(found)
-            ),
+            format!("`{key}` of {} must be {wanted}, not {found}", self.what),
         );
     }
 
@@ -216,20 +226,7 @@ impl<'a> Shape<'a> {
             .and_then(|it| u64::try_from(it).ok())
             .filter(|it| range.contains(it));
         if fits.is_none() {
-            let wanted = format!("a whole number from {} to {}", range.start, range.end - 1);
-            match value.get_ref() {
-                DeValue::Integer(digits) => {
-                    self.fault(
-                        value.span().start,
-                        format!(
-                            "`{key}` of {} must be {wanted}, not {}",
-                            self.what,
-                            digits.as_str()
-                        ),
-                    );
-                }
-                _ => self.wrong_type(key, value, &wanted),
-            }
+            self.wrong_type(key, value, &wanted(&range));
         }
         fits
     }
@@ -237,10 +234,7 @@ impl<'a> Shape<'a> {
     /// A whole number that must be there; the start of the range where it is not.
     pub fn need_number(&self, key: &str, range: Range<u64>) -> u64 {
         if !self.table.contains_key(key) {
-            self.missing(
-                key,
-                &format!("a whole number from {} to {}", range.start, range.end - 1),
-            );
+            self.missing(key, &wanted(&range));
         }
         let least = range.start;
         self.number(key, range).unwrap_or(least)
@@ -401,6 +395,20 @@ impl<'a> Shape<'a> {
         json
     }
 
+    /// The path of a file that a text names, seen from `folder`; one that is not there is a fault.
+    pub fn path(&self, named: &Located<String>, folder: &Path) -> Option<PathBuf> {
+        let path = folder.join(&named.value);
+        if files::exists(&path) {
+            return Some(path);
+        }
+        self.teach(
+            named.at,
+            format!("there is no file or folder `{}`", named.value),
+            "paths start at the folder of this file",
+        );
+        None
+    }
+
     /// Whether the table has this key, which is a known one from now on.
     pub fn has(&self, key: &str) -> bool {
         self.value(key).is_some()
@@ -429,6 +437,14 @@ impl<'a> Shape<'a> {
                 );
             }
         }
+    }
+}
+
+/// What a number within `range` is called in messages.
+fn wanted(range: &Range<u64>) -> String {
+    match (range.start, range.end - 1) {
+        (least, most) if least == most => format!("the number {least}"),
+        (least, most) => format!("a whole number from {least} to {most}"),
     }
 }
 

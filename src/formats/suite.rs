@@ -30,16 +30,17 @@ use crate::{
 /// Any file of it is missing, unreadable or not acceptable; all faults of a file are told together.
 pub fn load_suite(path: &Path, world_seed: Option<u64>) -> Result<Suite> {
     let path = if path.is_dir() {
-        path.join("suite.toml")
+        let inside = path.join("suite.toml");
+        if !files::exists(&inside) {
+            return Err(Error::input("this folder holds no suite")
+                .in_file(path)
+                .mend("a suite is a folder with a file `suite.toml`"));
+        }
+        inside
     } else {
         path.to_owned()
     };
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    if folder.is_dir() && !files::exists(&path) {
-        return Err(Error::input("this folder holds no suite")
-            .in_file(&folder)
-            .mend("a suite is a folder with a file `suite.toml`"));
-    }
     let text = files::read_text(&path)?;
     let faults = Faults::new(&path, &text);
     let document = parse(&faults);
@@ -74,7 +75,7 @@ fn read_suite(file: Shape<'_>, folder: &Path, world_seed: Option<u64>) -> Suite 
     let memory = file
         .text("memory")
         .and_then(|place| {
-            read_memory(&folder.join(&place.value), setting.as_ref(), &mut digests)
+            read_memory(&file.path(&place, folder)?, setting.as_ref(), &mut digests)
                 .map_err(|error| file.faults().pass_on(place.at, error))
                 .ok()
         })
@@ -166,7 +167,7 @@ fn read_setting(
     }
     let table = file.shape("environment", "`environment`")?;
     let given: Vec<&str> = SETTINGS.into_iter().filter(|it| table.has(it)).collect();
-    if given.len() != 1 {
+    if 1 < given.len() || table.keys().is_empty() {
         table.teach(
             table.at(),
             format!(
@@ -180,7 +181,7 @@ fn read_setting(
         ["world"] => {
             let place = table.text("world");
             place.and_then(|place| {
-                let mut world = load_world(&folder.join(&place.value), roles, world_seed)
+                let mut world = load_world(&table.path(&place, folder)?, roles, world_seed)
                     .map_err(|error| file.faults().pass_on(place.at, error))
                     .ok()?;
                 for (role, tools) in world.handbook.roles.clone().iter().zip(role_tools) {
@@ -226,7 +227,7 @@ fn read_workspace(
         );
         return None;
     }
-    let files = folder.join(&place.value);
+    let files = table.path(&place, folder)?;
     match digest_tree(&files) {
         Ok(digest) => {
             digests.insert("setting".to_owned(), digest);

@@ -75,8 +75,10 @@ fn read_rows(
 ) -> Vec<(usize, Task)> {
     let place = shape.need_text("rows");
     let mut tasks = Vec::new();
-    if !place.value.is_empty() && !sheets.contains_key(&place.value) {
-        let path = frame.folder.join(&place.value);
+    if !place.value.is_empty()
+        && !sheets.contains_key(&place.value)
+        && let Some(path) = shape.path(&place, frame.folder)
+    {
         let sheet = files::read_bytes(&path, LARGEST_TABLE).and_then(|bytes| {
             digests.insert(format!("rows {}", place.value), Digest::of(&bytes));
             read_sheet(&bytes, &path)
@@ -98,12 +100,13 @@ fn read_rows(
         let since = shape.faults().count();
         let values = own_values(shape, &row);
         tasks.extend(read_task(shape, &values, frame).map(|task| (at, task)));
-        shape.faults().explain(
-            since,
-            &format!("so it is with line {line} of {}", place.value),
-        );
+        shape
+            .faults()
+            .explain(since, &format!("found in line {line} of {}", place.value));
     }
-    shape.finish_asked();
+    if !tasks.is_empty() {
+        shape.finish_asked();
+    }
     tasks
 }
 
@@ -202,7 +205,10 @@ fn read_task(shape: &Shape<'_>, values: &Values, frame: &Frame<'_>) -> Option<Ta
         None => {
             shape.teach(
                 shape.at(),
-                format!("task `{id}` lacks `grade`"),
+                match id.as_str() {
+                    "" => "a task lacks `grade`".to_owned(),
+                    id => format!("task `{id}` lacks `grade`"),
+                },
                 "say how the work is judged, such as `grade.exact.text = \"42\"`",
             );
             None

@@ -153,7 +153,10 @@ fn check_name(file: &Shape<'_>, name: &Located<String>) {
 
 fn read_tool(shape: Shape<'_>, book: &Handbook) -> Tool {
     let name = need_name(&shape, "name");
-    let shape = shape.called(format!("tool `{}`", name.value));
+    let shape = match name.value.as_str() {
+        "" => shape,
+        name => shape.called(format!("tool `{name}`")),
+    };
     if book.tools.iter().any(|tool| tool.name == name.value) {
         shape.fault(name.at, format!("two tools are called `{}`", name.value));
     }
@@ -329,7 +332,7 @@ const REMEDIES: [&str; 3] = ["before", "with", "instead"];
 /// A one-word name that must be there.
 pub fn need_name(shape: &Shape<'_>, key: &str) -> Located<String> {
     let name = shape.need_text(key);
-    if shape.has(key) {
+    if name.at != shape.at() {
         check_name(shape, &name);
     }
     name
@@ -347,11 +350,15 @@ impl Reader<'_> {
             shape.fault(id.at, format!("two quirks are called `{}`", id.value));
         }
         ids.push(id.value.clone());
-        let shape = shape.called(format!("quirk `{}`", id.value));
+        let shape = match id.value.as_str() {
+            "" => shape,
+            id => shape.called(format!("quirk `{id}`")),
+        };
         let visibility = self.visibility(&shape);
         let tool = find_tool(&shape, self.book, &shape.need_text("tool"));
         let when = conditions(&shape, self.book);
-        if when.is_empty() {
+        let has_none = |key: &str| shape.keys().iter().all(|it| it.value != key);
+        if when.is_empty() && has_none("when") {
             shape.teach(
                 shape.at(),
                 "a quirk needs a trigger",
@@ -363,7 +370,7 @@ impl Reader<'_> {
             (None, _) => {
                 shape.teach(
                     shape.at(),
-                    format!("quirk `{}` lacks `remedy`", id.value),
+                    "a quirk lacks `remedy`",
                     "add `remedy.before`, `remedy.with` or `remedy.instead`",
                 );
                 None
@@ -373,10 +380,10 @@ impl Reader<'_> {
         let spoils = shape
             .text("spoils")
             .and_then(|name| self.quality(&shape, &name));
-        if visibility == Some(Visibility::Silent) && spoils.is_none() {
+        if visibility == Some(Visibility::Silent) && has_none("spoils") {
             shape.teach(
                 shape.at(),
-                format!("silent quirk `{}` lacks `spoils`", id.value),
+                "a silent quirk lacks `spoils`",
                 did_you_mean("", "qualities", self.qualities.iter().map(String::as_str)),
             );
         }

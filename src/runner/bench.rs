@@ -111,7 +111,7 @@ impl Bench {
         self.scenes.get(task)?.as_ref()
     }
 
-        /// Adds an arm and returns its index.
+    /// Adds an arm and returns its index.
     ///
     /// # Errors
     /// Its store holds more learnings than can be numbered.
@@ -148,7 +148,7 @@ impl Bench {
             eligible,
             not_understood,
         });
-                Ok(u16::try_from(self.arms.len() - 1).unwrap_or(u16::MAX))
+        Ok(u16::try_from(self.arms.len() - 1).unwrap_or(u16::MAX))
     }
 
     /// The role of a task; one without tools where the suite has no world.

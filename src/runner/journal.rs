@@ -12,7 +12,7 @@ use crate::{
         id::Digest,
         trial::{Outcome, Stop, Usage},
     },
-    error::{Error, Result},
+    error::{Error, Result, without_place},
     files::{self, Appender},
     runner::plan::{PlannedTrial, Stage},
 };
@@ -178,7 +178,7 @@ fn read_lines(
         .next()
         .ok_or_else(|| damaged(path, 1, "the first line is missing"))?;
     let header: Header =
-        serde_json::from_str(first).map_err(|fault| damaged(path, 1, &fault.to_string()))?;
+        serde_json::from_str(first).map_err(|fault| damaged(path, 1, &without_place(&fault)))?;
     if header.format != 1 {
         return Err(Error::input(format!(
             "this journal has format {}, and 1 is known here",
@@ -203,7 +203,7 @@ fn read_lines(
     let mut known = HashMap::new();
     for (index, line) in lines {
         let record: Record = serde_json::from_str(line)
-            .map_err(|fault| damaged(path, index + 1, &fault.to_string()))?;
+            .map_err(|fault| damaged(path, index + 1, &without_place(&fault)))?;
         let name = (record.stage, record.trial);
         if known.insert(name, record).is_some() {
             return Err(damaged(path, index + 1, "this trial has a line already"));
