@@ -124,7 +124,11 @@ impl Error {
     pub fn join(faults: Vec<Error>) -> Option<Self> {
         let mut faults = faults.into_iter();
         let mut first = faults.next()?;
-        first.others.extend(faults);
+        for mut fault in faults {
+            let others = std::mem::take(&mut fault.others);
+            first.others.push(fault);
+            first.others.extend(others);
+        }
         Some(first)
     }
 
@@ -180,20 +184,26 @@ impl Error {
     }
 }
 
-/// The text with control characters made visible, since names and cells of files are told as they were found.
-fn printable(text: &str) -> String {
+/// The text with control characters and those that turn or hide text made visible, since names and cells of files are
+/// told as they were found.
+pub fn printable(text: &str) -> String {
+    let is_plain = |it: char| {
+        let turns = matches!(it, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        matches!(it, '\n' | '\t') || !(it.is_control() || turns)
+    };
     text.chars()
-        .map(|it| {
-            if it.is_control() && it != '\n' {
-                '\u{fffd}'
-            } else {
-                it
-            }
-        })
+        .map(|it| if is_plain(it) { it } else { '\u{fffd}' })
         .collect()
 }
 
 impl std::error::Error for Error {}
+
+/// What a JSON reader complains of, without the place, which it counts from the start of its own text.
+pub fn without_place(fault: &serde_json::Error) -> String {
+    let told = fault.to_string();
+    let end = told.rfind(" at line ").unwrap_or(told.len());
+    told[..end].to_owned()
+}
 
 /// A count with its noun in the right number: `1 task`, `2 tasks`.
 pub fn count(number: usize, noun: &str) -> String {
@@ -216,7 +226,11 @@ pub fn did_you_mean<'a>(
         .map(|name| (strsim::damerau_levenshtein(word, name), *name))
         .filter(|(distance, name)| *distance <= 1 + name.len().max(word.len()) / 3)
         .min();
-    let list = known.join(", ");
+    let list = if known.is_empty() {
+        "none".to_owned()
+    } else {
+        known.join(", ")
+    };
     match nearest {
         Some((_, name)) => format!("did you mean `{name}`? {label}: {list}"),
         None => format!("{label}: {list}"),

@@ -82,7 +82,13 @@ fn spam(desk: &mut Desk, key: Key) -> Stop {
     for step in 0.. {
         let key = key.number(step);
         let tools = &desk.handbook().roles[desk.role()].tools;
-        let tool = tools[key.below(0, tools.len())];
+        // A role may have no tools and a desk nothing on it: then there is nothing to call.
+        let Some(tool) = tools.get(key.below(0, tools.len())).copied() else {
+            return Stop::Finished;
+        };
+        if desk.entities() == 0 {
+            return Stop::Finished;
+        }
         let mut values = [0; MOST_ARGUMENTS];
         for (argument, known) in desk.handbook().tools[tool].arguments.iter().enumerate() {
             let value = key.below(10 + argument as u64, known.values.len());

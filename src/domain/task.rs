@@ -77,6 +77,9 @@ pub struct Limits {
     pub seconds: u32,
 }
 
+/// The word of a `state` grader that asks for nothing of an entity to have been quietly spoiled.
+pub const INTACT: &str = "intact";
+
 /// How the work is judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

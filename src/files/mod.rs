@@ -7,8 +7,8 @@ mod writing;
 
 pub use appender::{Appender, truncate};
 pub use reading::{
-    DEPTH_AT_MOST, FILES_AT_MOST, TEXT_AT_MOST, exists, length, list, position, read_bytes,
-    read_text, text_of,
+    DEPTH_AT_MOST, FILES_AT_MOST, TEXT_AT_MOST, exists, length, lies_below, list, position,
+    read_bytes, read_text, text_of,
 };
 pub use temporary::TemporaryFolder;
 pub use writing::{copy_tree, create_folder, create_numbered_folder, remove, write, write_folder};

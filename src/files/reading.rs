@@ -139,6 +139,18 @@ pub fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
+/// Whether `path`, which need not exist, lies in `folder` or below it.
+pub fn lies_below(path: &Path, folder: &Path) -> bool {
+    let Ok(folder) = fs::canonicalize(folder) else {
+        return false;
+    };
+    let from_here = std::env::current_dir().unwrap_or_default().join(path);
+    from_here
+        .ancestors()
+        .find_map(|above| fs::canonicalize(above).ok())
+        .is_some_and(|above| above.starts_with(folder))
+}
+
 /// How many bytes a file has.
 pub fn length(path: &Path) -> Result<u64> {
     fs::metadata(path)

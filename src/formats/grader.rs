@@ -5,7 +5,7 @@ use crate::{
     error::did_you_mean,
     formats::{
         shape::{Located, Shape},
-        template::{Values, fill},
+        template::{Unfilled, Values, fill},
     },
 };
 
@@ -82,7 +82,17 @@ pub fn read_asks(shape: &Shape<'_>, key: &str, values: &Values) -> Vec<Ask> {
 pub fn filled(shape: &Shape<'_>, text: Located<String>, values: &Values) -> String {
     match fill(&text.value, values) {
         Ok(filled) => filled,
-        Err(name) => {
+        Err(Unfilled::Brace(brace)) => {
+            shape.teach(
+                text.at,
+                format!("a `{brace}` of this text stands alone"),
+                format!(
+                    "`{{name}}` is filled with a value; for the brace itself write `{brace}{brace}`"
+                ),
+            );
+            text.value
+        }
+        Err(Unfilled::Unknown(name)) => {
             let known = values.iter().map(|(key, _)| key.as_str());
             shape.teach(
                 text.at,
@@ -140,29 +150,51 @@ impl Reader<'_> {
             }),
             "contains" => self.contains(table, at),
             "pattern" => self.pattern(table),
-            "number" => Some(Grader::Number {
-                value: table
-                    .real("value")
-                    .or_else(|| self.column_number(table, "column"))?,
-                tolerance: table.real("tolerance").unwrap_or(0.0).abs(),
-            }),
+            "number" => self.number(table),
             "fields" => self.fields(table),
-            "files" => Some(Grader::Files {
-                files: self.files(table),
-            }),
+            "files" => self.files(table),
             "command" => self.command(table),
             "weighted" => self.weighted(table),
             _ => None,
         }
     }
 
+    fn number(&self, table: &Shape<'_>) -> Option<Grader> {
+        let (value, column) = (table.real("value"), self.column_number(table, "column"));
+        let tolerance = table.real("tolerance").unwrap_or(0.0);
+        if tolerance < 0.0 {
+            table.fault(
+                table.at(),
+                format!("the tolerance of `grade.number` cannot be {tolerance}: it is at least 0"),
+            );
+        }
+        let is_given = |key: &str| table.keys().iter().any(|it| it.value == key);
+        if is_given("value") == is_given("column") {
+            table.teach(
+                table.at(),
+                format!(
+                    "`grade.number` of task `{}` needs either `value` or `column`",
+                    self.task
+                ),
+                "write `value = 42`, or `column = \"{total}\"` for a column of the rows",
+            );
+        }
+        Some(Grader::Number {
+            value: value.or(column)?,
+            tolerance,
+        })
+    }
+
     fn contains(&self, table: &Shape<'_>, at: usize) -> Option<Grader> {
+        let [all_of, any_of, none_of] =
+            ["all_of", "any_of", "none_of"].map(|key| self.texts(table, key));
+        let asks_nothing = [&all_of, &any_of, &none_of].iter().all(|it| it.is_empty());
         let grader = Grader::Contains {
-            all_of: self.texts(table, "all_of"),
-            any_of: self.texts(table, "any_of"),
-            none_of: self.texts(table, "none_of"),
+            all_of,
+            any_of,
+            none_of,
         };
-        if table.keys().is_empty() {
+        if asks_nothing {
             table.teach(
                 at,
                 format!("`grade.contains` of task `{}` asks for nothing", self.task),
@@ -179,7 +211,8 @@ impl Reader<'_> {
         let regex = text.value;
         if let Err(fault) = regex::Regex::new(&regex) {
             let why = fault.to_string();
-            let last = why.lines().last().unwrap_or_default().trim().to_owned();
+            let last = why.lines().last().unwrap_or_default().trim();
+            let last = last.strip_prefix("error: ").unwrap_or(last);
             table.teach(at, format!("`{regex}` is not a regular expression"), last);
             return None;
         }
@@ -199,7 +232,15 @@ impl Reader<'_> {
     }
 
     fn fields(&self, table: &Shape<'_>) -> Option<Grader> {
-        let equal = table.shape("equal", "`grade.fields.equal`")?;
+        let equal = table.shape("equal", "`grade.fields.equal`");
+        if equal.as_ref().is_none_or(|it| it.keys().is_empty()) {
+            table.teach(
+                table.at(),
+                format!("`grade.fields` of task `{}` asks for nothing", self.task),
+                "add `equal = { field = \"value\" }`",
+            );
+        }
+        let equal = equal?;
         let mut fields = Vec::new();
         for key in equal.keys() {
             let value = equal.json(&key.value)?;
@@ -220,7 +261,7 @@ impl Reader<'_> {
         Some(Grader::Fields { equal: fields })
     }
 
-    fn files(&self, table: &Shape<'_>) -> Vec<FileCheck> {
+    fn files(&self, table: &Shape<'_>) -> Option<Grader> {
         let mut checks = Vec::new();
         for entry in table.shapes("files", "an entry of `files`") {
             let path = entry.need_text("path");
@@ -243,7 +284,15 @@ impl Reader<'_> {
             });
             entry.finish();
         }
-        checks
+        if checks.is_empty() {
+            table.teach(
+                table.at(),
+                format!("`grade.files` of task `{}` asks for nothing", self.task),
+                "add `files = [{ path = \"answer.txt\" }]`",
+            );
+            return None;
+        }
+        Some(Grader::Files { files: checks })
     }
 
     fn command(&self, table: &Shape<'_>) -> Option<Grader> {
@@ -278,11 +327,11 @@ impl Reader<'_> {
             }
             part.finish();
         }
-        if !(0.0..=1.0).contains(&pass) || parts.is_empty() {
+        if !(0.0 < pass && pass <= 1.0) || parts.is_empty() {
             table.teach(
                 table.at(),
                 format!(
-                    "`grade.weighted` of task `{}` needs parts and a `pass` from 0 to 1",
+                    "`grade.weighted` of task `{}` needs parts and a `pass` above 0, up to 1",
                     self.task
                 ),
                 "each part is `{ weight = 2, grade.exact.text = \"…\" }`",

@@ -1,6 +1,7 @@
 //! Files people write: checked shapes with errors that teach.
 
 pub mod dataset;
+pub mod fit;
 pub mod grader;
 pub mod memory;
 pub mod shape;

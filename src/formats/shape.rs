@@ -1,13 +1,20 @@
 //! Reading hand-written TOML: every fault of a file is collected, each with its line, column and mending.
 
-use std::{cell::RefCell, ops::Range, path::Path};
+use std::{
+    cell::RefCell,
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeInteger, DeTable, DeValue},
 };
 
-use crate::error::{Error, did_you_mean};
+use crate::{
+    error::{Error, did_you_mean},
+    files,
+};
 
 /// The faults found so far in one file.
 #[derive(Debug)]
@@ -40,6 +47,31 @@ impl<'a> Faults<'a> {
         let mut found = self.found.into_inner();
         found.sort_by_key(|(at, _)| *at);
         Error::join(found.into_iter().map(|(_, error)| error).collect())
+    }
+
+    /// How many faults were found so far.
+    pub fn count(&self) -> usize {
+        self.found.borrow().len()
+    }
+
+    /// Says what the faults from `since` on come from. One told of the same place before is not told again.
+    pub fn explain(&self, since: usize, cause: &str) {
+        let mut found = self.found.borrow_mut();
+        for (at, error) in found.split_off(since) {
+            if !found
+                .iter()
+                .any(|(told, it)| *told == at && it.what() == error.what())
+            {
+                found.push((at, error.because(cause)));
+            }
+        }
+    }
+
+    /// Notes what is wrong with another file, which this one names at a byte offset.
+    pub fn pass_on(&self, at: usize, error: Error) {
+        let (line, column) = self.position(at);
+        let named = format!("named in {}:{line}:{column}", self.path.display());
+        self.found.borrow_mut().push((at, error.because(named)));
     }
 
     /// Whether nothing was found so far.
@@ -130,19 +162,22 @@ impl<'a> Shape<'a> {
     }
 
     fn value(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.asked.borrow_mut().push(key.to_owned());
+        let mut asked = self.asked.borrow_mut();
+        if !asked.iter().any(|it| it == key) {
+            asked.push(key.to_owned());
+        }
         self.table.get(key)
     }
 
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
-        let found = value.get_ref().type_str();
+        let found = match value.get_ref() {
+            DeValue::Integer(digits) => digits.as_str().to_owned(),
+            DeValue::Float(digits) => digits.as_str().to_owned(),
+            other => a_or_an(other.type_str()),
+        };
         self.fault(
             value.span().start,
-            format!(
-                "`{key}` of {} must be {wanted}, not {}",
-                self.what,
-                a_or_an(found)
-            ),
+            format!("`{key}` of {} must be {wanted}, not {found}", self.what),
         );
     }
 
@@ -184,29 +219,14 @@ impl<'a> Shape<'a> {
     pub fn number(&self, key: &str, range: Range<u64>) -> Option<u64> {
         let value = self.value(key)?;
         let number = match value.get_ref() {
-            DeValue::Integer(digits) => {
-                i128::from_str_radix(&digits.as_str().replace('_', ""), digits.radix()).ok()
-            }
+            DeValue::Integer(digits) => whole(digits),
             _ => None,
         };
         let fits = number
             .and_then(|it| u64::try_from(it).ok())
             .filter(|it| range.contains(it));
         if fits.is_none() {
-            let wanted = format!("a whole number from {} to {}", range.start, range.end - 1);
-            match value.get_ref() {
-                DeValue::Integer(digits) => {
-                    self.fault(
-                        value.span().start,
-                        format!(
-                            "`{key}` of {} must be {wanted}, not {}",
-                            self.what,
-                            digits.as_str()
-                        ),
-                    );
-                }
-                _ => self.wrong_type(key, value, &wanted),
-            }
+            self.wrong_type(key, value, &wanted(&range));
         }
         fits
     }
@@ -214,10 +234,7 @@ impl<'a> Shape<'a> {
     /// A whole number that must be there; the start of the range where it is not.
     pub fn need_number(&self, key: &str, range: Range<u64>) -> u64 {
         if !self.table.contains_key(key) {
-            self.missing(
-                key,
-                &format!("a whole number from {} to {}", range.start, range.end - 1),
-            );
+            self.missing(key, &wanted(&range));
         }
         let least = range.start;
         self.number(key, range).unwrap_or(least)
@@ -226,16 +243,12 @@ impl<'a> Shape<'a> {
     /// An optional number, whole or not, that is finite.
     pub fn real(&self, key: &str) -> Option<f64> {
         let value = self.value(key)?;
-        let text = match value.get_ref() {
-            DeValue::Integer(digits) => digits.as_str().to_owned(),
-            DeValue::Float(digits) => digits.as_str().to_owned(),
-            _ => String::new(),
+        let number = match value.get_ref() {
+            DeValue::Integer(digits) => whole(digits).map(|it| it as f64),
+            DeValue::Float(digits) => digits.as_str().replace('_', "").parse().ok(),
+            _ => None,
         };
-        let number = text
-            .replace('_', "")
-            .parse()
-            .ok()
-            .filter(|it: &f64| it.is_finite());
+        let number = number.filter(|it: &f64| it.is_finite());
         if number.is_none() {
             self.wrong_type(key, value, "a finite number");
         }
@@ -291,7 +304,7 @@ impl<'a> Shape<'a> {
         let mut numbers = Vec::new();
         for item in items.iter() {
             let number = match item.get_ref() {
-                DeValue::Integer(digits) => digits.as_str().parse().ok(),
+                DeValue::Integer(digits) => whole(digits).and_then(|it| u64::try_from(it).ok()),
                 _ => None,
             };
             match number.filter(|it| range.contains(it)) {
@@ -351,7 +364,8 @@ impl<'a> Shape<'a> {
         let value = self.value(key)?;
         let word = match value.get_ref() {
             DeValue::String(text) => text.clone().into_owned(),
-            DeValue::Integer(digits) => digits.as_str().to_owned(),
+            DeValue::Integer(digits) => whole(digits)
+                .map_or_else(|| digits.as_str().to_owned(), |number| number.to_string()),
             DeValue::Float(digits) => digits.as_str().to_owned(),
             DeValue::Boolean(flag) => flag.to_string(),
             DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
@@ -368,11 +382,50 @@ impl<'a> Shape<'a> {
     /// Any value as JSON, for what is compared with JSON answers.
     pub fn json(&self, key: &str) -> Option<serde_json::Value> {
         let value = self.value(key)?;
-        to_json(value.get_ref())
+        let json = to_json(value.get_ref());
+        if json.is_none() {
+            self.fault(
+                value.span().start,
+                format!(
+                    "`{key}` of {} holds a number that JSON cannot hold",
+                    self.what
+                ),
+            );
+        }
+        json
+    }
+
+    /// The path of a file that a text names, seen from `folder`; one that is not there is a fault.
+    pub fn path(&self, named: &Located<String>, folder: &Path) -> Option<PathBuf> {
+        let path = folder.join(&named.value);
+        if files::exists(&path) {
+            return Some(path);
+        }
+        self.teach(
+            named.at,
+            format!("there is no file or folder `{}`", named.value),
+            "paths start at the folder of this file",
+        );
+        None
+    }
+
+    /// Whether the table has this key, which is a known one from now on.
+    pub fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
+    /// The faults of the file it stands in.
+    pub fn faults(&self) -> &'a Faults<'a> {
+        self.faults
     }
 
     /// Complains about every key nobody asked for, with the nearest one that exists.
     pub fn finish(self) {
+        self.finish_asked();
+    }
+
+    /// The same, for a table that is still lent out.
+    pub fn finish_asked(&self) {
         let asked = self.asked.borrow();
         for key in self.keys() {
             if !asked.contains(&key.value) {
@@ -387,15 +440,33 @@ impl<'a> Shape<'a> {
     }
 }
 
+/// What a number within `range` is called in messages.
+fn wanted(range: &Range<u64>) -> String {
+    match (range.start, range.end - 1) {
+        (least, most) if least == most => format!("the number {least}"),
+        (least, most) => format!("a whole number from {least} to {most}"),
+    }
+}
+
+/// A whole number in any of TOML's notations.
+fn whole(digits: &DeInteger<'_>) -> Option<i128> {
+    i128::from_str_radix(&digits.as_str().replace('_', ""), digits.radix()).ok()
+}
+
 fn to_json(value: &DeValue<'_>) -> Option<serde_json::Value> {
     use serde_json::Value;
     Some(match value {
         DeValue::String(text) => Value::from(text.as_ref()),
-        DeValue::Integer(digits) => Value::from(
-            i64::from_str_radix(&digits.as_str().replace('_', ""), digits.radix()).ok()?,
-        ),
+        DeValue::Integer(digits) => {
+            let number = whole(digits)?;
+            match i64::try_from(number) {
+                Ok(number) => Value::from(number),
+                Err(_) => Value::from(u64::try_from(number).ok()?),
+            }
+        }
         DeValue::Float(digits) => {
-            Value::from(digits.as_str().replace('_', "").parse::<f64>().ok()?)
+            let number: f64 = digits.as_str().replace('_', "").parse().ok()?;
+            Value::Number(serde_json::Number::from_f64(number)?)
         }
         DeValue::Boolean(flag) => Value::from(*flag),
         DeValue::Datetime(moment) => Value::from(moment.to_string()),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
@@ -13,14 +13,14 @@ use crate::{
         suite::{Setting, Suite},
         world::World,
     },
-    error::{Error, Result, did_you_mean},
+    error::{Error, Result, count, did_you_mean},
     files,
     formats::{
         memory,
         shape::{Faults, Located, Shape, parse},
         store_template::fill_store,
         tasks::{Frame, read_tasks},
-        world::read_world,
+        world::{need_name, read_world},
     },
 };
 
@@ -30,37 +30,37 @@ use crate::{
 /// Any file of it is missing, unreadable or not acceptable; all faults of a file are told together.
 pub fn load_suite(path: &Path, world_seed: Option<u64>) -> Result<Suite> {
     let path = if path.is_dir() {
-        path.join("suite.toml")
+        let inside = path.join("suite.toml");
+        if !files::exists(&inside) {
+            return Err(Error::input("this folder holds no suite")
+                .in_file(path)
+                .mend("a suite is a folder with a file `suite.toml`"));
+        }
+        inside
     } else {
         path.to_owned()
     };
-    let text = files::read_text(&path)?;
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+    let text = files::read_text(&path)?;
     let faults = Faults::new(&path, &text);
     let document = parse(&faults);
-    let suite = if faults.is_clean() {
-        read_suite(
-            Shape::new(&faults, &document, "this suite"),
-            &folder,
-            world_seed,
-        )
-    } else {
-        Err(Error::bug("a file with faults was read on"))
-    };
+    let suite = faults.is_clean().then(|| {
+        let file = Shape::new(&faults, &document, "this suite");
+        read_suite(file, &folder, world_seed)
+    });
     if let Some(error) = faults.into_error() {
         return Err(error);
     }
-    let mut suite = suite?;
+    let mut suite = suite.ok_or_else(|| Error::bug("a suite without faults was not read"))?;
     suite
         .digests
         .insert("suite".to_owned(), Digest::of(text.as_bytes()));
-    check_scenes(&suite, &path)?;
     Ok(suite)
 }
 
-fn read_suite(file: Shape<'_>, folder: &Path, world_seed: Option<u64>) -> Result<Suite> {
+fn read_suite(file: Shape<'_>, folder: &Path, world_seed: Option<u64>) -> Suite {
     file.need_number("format", 1..2);
-    let name = file.need_text("name");
+    let name = need_name(&file, "name");
     let about = file.need_text("about").value;
     let (limits, sweep_steps) = read_limits(&file);
     let (roles, role_tools) = read_roles(&file);
@@ -71,33 +71,42 @@ fn read_suite(file: Shape<'_>, folder: &Path, world_seed: Option<u64>) -> Result
         (&roles, &role_tools),
         world_seed,
         &mut digests,
-    )?;
-    let memory = match file.text("memory") {
-        Some(place) => read_memory(&folder.join(&place.value), &setting, &mut digests)?,
-        None => Store::default(),
-    };
+    );
+    let memory = file
+        .text("memory")
+        .and_then(|place| {
+            read_memory(&file.path(&place, folder)?, setting.as_ref(), &mut digests)
+                .map_err(|error| file.faults().pass_on(place.at, error))
+                .ok()
+        })
+        .unwrap_or_default();
     let frame = Frame {
         folder,
         limits,
         roles: &roles,
-        world: match &setting {
-            Setting::World(world) => Some(world),
-            Setting::None | Setting::Workspace { .. } => None,
-        },
+        setting: setting.as_ref(),
         setting_digest: digests.get("setting").cloned(),
     };
-    let tasks = read_tasks(&file, &frame, &mut digests)?;
+    let before = file.faults().count();
+    let tasks = read_tasks(&file, &frame, &mut digests);
+    if tasks.is_empty() && file.faults().count() == before {
+        file.teach(
+            file.at(),
+            "this suite has no tasks",
+            "add `[[task]]` or `[[tasks_from]]`",
+        );
+    }
     file.finish();
-    Ok(Suite {
+    Suite {
         name: name.value,
         about,
         limits,
         sweep_steps,
         tasks,
-        setting,
+        setting: setting.unwrap_or(Setting::None),
         memory,
         digests,
-    })
+    }
 }
 
 fn read_limits(file: &Shape<'_>) -> (crate::domain::task::Limits, Vec<u32>) {
@@ -132,7 +141,7 @@ fn read_roles(file: &Shape<'_>) -> (Vec<String>, RoleTools) {
     let (mut names, mut tools) = (Vec::new(), Vec::new());
     for role in file.shapes("role", "a role") {
         let name = role.need_text("name");
-        if names.contains(&name.value) {
+        if !name.value.is_empty() && names.contains(&name.value) {
             role.fault(name.at, format!("two roles are called `{}`", name.value));
         }
         tools.push(role.texts("tools"));
@@ -142,35 +151,93 @@ fn read_roles(file: &Shape<'_>) -> (Vec<String>, RoleTools) {
     (names, tools)
 }
 
+/// Where tasks can happen.
+const SETTINGS: [&str; 3] = ["world", "workspace", "none"];
+
+/// Where the tasks happen; `None`, with the fault noted, where that cannot be told.
 fn read_setting(
     file: &Shape<'_>,
     folder: &Path,
     (roles, role_tools): (&[String], &RoleTools),
     world_seed: Option<u64>,
     digests: &mut BTreeMap<String, Digest>,
-) -> Result<Setting> {
-    let Some(table) = file.shape("environment", "`environment`") else {
-        return Ok(Setting::None);
-    };
-    let mut setting = Setting::None;
-    if let Some(place) = table.text("world") {
-        let mut world = load_world(&folder.join(&place.value), roles, world_seed)?;
-        for (role, tools) in world.handbook.roles.clone().iter().zip(role_tools) {
-            give_tools(file, &mut world, &role.name, tools);
-        }
-        let bytes = serde_json::to_vec(&world).map_err(|fault| Error::bug(fault.to_string()))?;
-        digests.insert("setting".to_owned(), Digest::of(&bytes));
-        setting = Setting::World(Arc::new(world));
-    } else if let Some(workspace) = table.shape("workspace", "`environment.workspace`") {
-        let files = folder.join(workspace.need_text("files").value);
-        workspace.finish();
-        digests.insert("setting".to_owned(), digest_tree(&files)?);
-        setting = Setting::Workspace { files };
-    } else if let Some(none) = table.shape("none", "`environment.none`") {
-        none.finish();
+) -> Option<Setting> {
+    if !file.has("environment") {
+        return Some(Setting::None);
     }
+    let table = file.shape("environment", "`environment`")?;
+    let given: Vec<&str> = SETTINGS.into_iter().filter(|it| table.has(it)).collect();
+    if 1 < given.len() || table.keys().is_empty() {
+        table.teach(
+            table.at(),
+            format!(
+                "`environment` names {}, and a suite has one",
+                count(given.len(), "setting")
+            ),
+            did_you_mean("", "settings", SETTINGS),
+        );
+    }
+    let setting = match given.as_slice() {
+        ["world"] => {
+            let place = table.text("world");
+            place.and_then(|place| {
+                let mut world = load_world(&table.path(&place, folder)?, roles, world_seed)
+                    .map_err(|error| file.faults().pass_on(place.at, error))
+                    .ok()?;
+                for (role, tools) in world.handbook.roles.clone().iter().zip(role_tools) {
+                    give_tools(file, &mut world, &role.name, tools);
+                }
+                let bytes = serde_json::to_vec(&world).ok()?;
+                digests.insert("setting".to_owned(), Digest::of(&bytes));
+                Some(Setting::World(Arc::new(world)))
+            })
+        }
+        ["workspace"] => read_workspace(&table, folder, digests),
+        ["none"] => table.shape("none", "`environment.none`").map(|none| {
+            none.finish();
+            Setting::None
+        }),
+        _ => None,
+    };
     table.finish();
-    Ok(setting)
+    setting
+}
+
+/// A workspace lies inside the suite, since all of it is copied for every trial.
+fn read_workspace(
+    table: &Shape<'_>,
+    folder: &Path,
+    digests: &mut BTreeMap<String, Digest>,
+) -> Option<Setting> {
+    let workspace = table.shape("workspace", "`environment.workspace`")?;
+    let place = workspace.need_text("files");
+    let is_inside = Path::new(&place.value)
+        .components()
+        .all(|it| matches!(it, Component::Normal(_) | Component::CurDir));
+    let is_there = workspace.has("files");
+    workspace.finish();
+    if !is_there {
+        return None;
+    }
+    if !is_inside {
+        table.teach(
+            place.at,
+            format!("`{}` lies outside the suite", place.value),
+            "name a folder below the one of `suite.toml`",
+        );
+        return None;
+    }
+    let files = table.path(&place, folder)?;
+    match digest_tree(&files) {
+        Ok(digest) => {
+            digests.insert("setting".to_owned(), digest);
+            Some(Setting::Workspace { files })
+        }
+        Err(error) => {
+            table.faults().pass_on(place.at, error);
+            None
+        }
+    }
 }
 
 /// The digest of every file of a workspace by path.
@@ -229,24 +296,14 @@ fn load_world(path: &Path, roles: &[String], world_seed: Option<u64>) -> Result<
 
 fn read_memory(
     path: &Path,
-    setting: &Setting,
+    setting: Option<&Setting>,
     digests: &mut BTreeMap<String, Digest>,
 ) -> Result<Store> {
     let store = memory::read_store(path)?;
     let store = match setting {
-        Setting::World(world) => fill_store(&store, world, path)?,
-        Setting::None | Setting::Workspace { .. } => store,
+        Some(Setting::World(world)) => fill_store(&store, world, path)?,
+        Some(Setting::None | Setting::Workspace { .. }) | None => store,
     };
     digests.insert("memory".to_owned(), store.digest());
     Ok(store)
-}
-
-/// Every brief must fit its world before anything is played.
-fn check_scenes(suite: &Suite, path: &Path) -> Result<()> {
-    if suite.tasks.is_empty() {
-        return Err(Error::input("this suite has no tasks")
-            .in_file(path)
-            .mend("add `[[task]]` or `[[tasks_from]]`"));
-    }
-    Ok(())
 }

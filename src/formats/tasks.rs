@@ -3,22 +3,21 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    sync::Arc,
 };
 
 use crate::{
     domain::{
         id::{Digest, FamilyId, TaskId},
+        suite::Setting,
         task::{Brief, Entity, Grader, Limits, Split, Task},
-        tool::Handbook,
-        world::World,
     },
-    error::{Result, count, did_you_mean},
+    error::did_you_mean,
     files,
     formats::{
         dataset::{Sheet, read_sheet},
+        fit,
         grader::{filled, read_asks, read_grader},
-        shape::{Located, Shape},
+        shape::Shape,
         template::Values,
     },
 };
@@ -32,72 +31,101 @@ pub struct Frame<'a> {
     pub limits: Limits,
     /// Names of the roles.
     pub roles: &'a [String],
-    /// The world, where there is one.
-    pub world: Option<&'a Arc<World>>,
+    /// Where the tasks happen; `None` where that is not known because of a fault.
+    pub setting: Option<&'a Setting>,
     /// Digest of the world or workspace: part of every grader's digest.
     pub setting_digest: Option<Digest>,
 }
 
 /// Reads all tasks of a suite, in file order.
 ///
-/// # Errors
-/// A table of rows cannot be read; other faults are noted in the shape's file.
+/// Faults are noted in the shape's file.
 pub fn read_tasks(
     file: &Shape<'_>,
     frame: &Frame<'_>,
     digests: &mut BTreeMap<String, Digest>,
-) -> Result<Vec<Task>> {
+) -> Vec<Task> {
     let mut tasks = Vec::new();
-    let mut seen = BTreeSet::new();
     for shape in file.shapes("task", "a task") {
         let values = own_values(&shape, &Vec::new());
         let at = shape.at();
         tasks.extend(read_task(&shape, &values, frame).map(|task| (at, task)));
         shape.finish();
     }
-    let mut sheets: BTreeMap<String, Sheet> = BTreeMap::new();
+    let mut sheets: BTreeMap<String, Option<Sheet>> = BTreeMap::new();
     for shape in file.shapes("tasks_from", "`tasks_from`") {
-        let place = shape.need_text("rows");
-        if !sheets.contains_key(&place.value) {
-            let path = frame.folder.join(&place.value);
-            let bytes = files::read_bytes(&path, LARGEST_TABLE)?;
-            digests.insert(format!("rows {}", place.value), Digest::of(&bytes));
-            sheets.insert(place.value.clone(), read_sheet(&bytes, &path)?);
-        }
-        let Some(sheet) = sheets.get(&place.value) else {
-            continue;
-        };
-        let at = shape.at();
-        let rows = chosen_rows(&shape, sheet);
-        if rows.is_empty() {
-            shape.fault(at, format!("no row of `{}` is chosen here", place.value));
-        }
-        for row in rows {
-            let values = own_values(&shape, &row);
-            tasks.extend(read_task(&shape, &values, frame).map(|task| (at, task)));
-        }
-        shape.finish();
+        tasks.extend(read_rows(&shape, frame, &mut sheets, digests));
     }
+    let mut seen = BTreeSet::new();
     for (at, task) in &tasks {
-        if !seen.insert(task.id.clone()) {
+        if !seen.insert(&task.id) {
             file.fault(*at, format!("two tasks are called `{}`", task.id));
         }
     }
-    let tasks: Vec<Task> = tasks.into_iter().map(|(_, task)| task).collect();
     check_splits(file, &tasks);
-    Ok(tasks)
+    tasks.into_iter().map(|(_, task)| task).collect()
+}
+
+/// One task per chosen row of a table.
+fn read_rows(
+    shape: &Shape<'_>,
+    frame: &Frame<'_>,
+    sheets: &mut BTreeMap<String, Option<Sheet>>,
+    digests: &mut BTreeMap<String, Digest>,
+) -> Vec<(usize, Task)> {
+    let place = shape.need_text("rows");
+    let mut tasks = Vec::new();
+    if !place.value.is_empty()
+        && !sheets.contains_key(&place.value)
+        && let Some(path) = shape.path(&place, frame.folder)
+    {
+        let sheet = files::read_bytes(&path, LARGEST_TABLE).and_then(|bytes| {
+            digests.insert(format!("rows {}", place.value), Digest::of(&bytes));
+            read_sheet(&bytes, &path)
+        });
+        let sheet = sheet
+            .map_err(|error| shape.faults().pass_on(place.at, error))
+            .ok();
+        sheets.insert(place.value.clone(), sheet);
+    }
+    let Some(Some(sheet)) = sheets.get(&place.value) else {
+        return tasks;
+    };
+    let (at, first) = (shape.at(), shape.faults().count());
+    let rows = chosen_rows(shape, sheet);
+    if rows.is_empty() && shape.faults().count() == first {
+        shape.fault(at, format!("no row of `{}` is chosen here", place.value));
+    }
+    for (line, row) in rows {
+        let since = shape.faults().count();
+        let values = own_values(shape, &row);
+        tasks.extend(read_task(shape, &values, frame).map(|task| (at, task)));
+        shape
+            .faults()
+            .explain(since, &format!("found in line {line} of {}", place.value));
+    }
+    if !tasks.is_empty() {
+        shape.finish_asked();
+    }
+    tasks
 }
 
 /// Families kept to confirm are never dreamed on and never attribute.
-fn check_splits(file: &Shape<'_>, tasks: &[Task]) {
+fn check_splits(file: &Shape<'_>, tasks: &[(usize, Task)]) {
     let mut confirm = BTreeSet::new();
-    for task in tasks.iter().filter(|task| task.split == Split::Confirm) {
+    for (_, task) in tasks
+        .iter()
+        .filter(|(_, task)| task.split == Split::Confirm)
+    {
         confirm.insert(&task.family);
     }
-    for task in tasks.iter().filter(|task| task.split != Split::Confirm) {
+    for (at, task) in tasks
+        .iter()
+        .filter(|(_, task)| task.split != Split::Confirm)
+    {
         if confirm.remove(&task.family) {
             file.teach(
-                file.at(),
+                *at,
                 format!("family `{}` has confirm tasks and others", task.family),
                 "a family kept to confirm has confirm tasks only",
             );
@@ -105,7 +133,8 @@ fn check_splits(file: &Shape<'_>, tasks: &[Task]) {
     }
 }
 
-fn chosen_rows(shape: &Shape<'_>, sheet: &Sheet) -> Vec<Values> {
+/// The rows that `where` lets through, each with its line.
+fn chosen_rows(shape: &Shape<'_>, sheet: &Sheet) -> Vec<(usize, Values)> {
     let mut wanted: Vec<(usize, String)> = Vec::new();
     if let Some(table) = shape.shape("where", "`where`") {
         for key in table.keys() {
@@ -136,12 +165,8 @@ fn chosen_rows(shape: &Shape<'_>, sheet: &Sheet) -> Vec<Values> {
                 .all(|(column, word)| row.cells[*column] == *word)
         })
         .map(|row| {
-            sheet
-                .columns
-                .iter()
-                .cloned()
-                .zip(row.cells.iter().cloned())
-                .collect()
+            let cells = row.cells.iter().cloned();
+            (row.line, sheet.columns.iter().cloned().zip(cells).collect())
         })
         .collect()
 }
@@ -159,23 +184,14 @@ fn own_values(shape: &Shape<'_>, row: &Values) -> Values {
 }
 
 fn read_task(shape: &Shape<'_>, values: &Values, frame: &Frame<'_>) -> Option<Task> {
-    let id = filled(shape, shape.need_text("id"), values);
-    let family = filled(shape, shape.need_text("family"), values);
+    let id = named(shape, "id", values);
+    let family = named(shape, "family", values);
     let split = read_split(shape, values);
     let limits = read_limits(shape, frame.limits);
     let role = shape
         .text("role")
         .map(|role| (role.at, filled(shape, role, values)));
-    if let Some((at, role)) = &role
-        && !frame.roles.contains(role)
-    {
-        let known = frame.roles.iter().map(String::as_str);
-        shape.teach(
-            *at,
-            format!("the suite has no role `{role}`"),
-            did_you_mean(role, "roles", known),
-        );
-    }
+    fit::check_role(shape, role.as_ref(), &id, frame);
     let brief = Brief {
         role: role.map(|(_, role)| role).unwrap_or_default(),
         prompt: filled(shape, shape.need_text("prompt"), values),
@@ -183,18 +199,22 @@ fn read_task(shape: &Shape<'_>, values: &Values, frame: &Frame<'_>) -> Option<Ta
         asks: read_asks(shape, "asks", values),
         limits,
     };
-    check_asks(shape, &brief, &id, frame);
+    fit::check_asks(shape, &brief, &id, frame);
     let grader = match shape.shape("grade", "`grade`") {
         Some(table) => read_grader(table, &id, values),
         None => {
             shape.teach(
                 shape.at(),
-                format!("task `{id}` lacks `grade`"),
+                match id.as_str() {
+                    "" => "a task lacks `grade`".to_owned(),
+                    id => format!("task `{id}` lacks `grade`"),
+                },
                 "say how the work is judged, such as `grade.exact.text = \"42\"`",
             );
             None
         }
     }?;
+    fit::check_grader(shape, &grader, &brief, (&id, frame));
     Some(Task {
         grader_digest: digest_of(&grader, frame)?,
         id: TaskId::new(id),
@@ -203,6 +223,18 @@ fn read_task(shape: &Shape<'_>, values: &Values, frame: &Frame<'_>) -> Option<Ta
         brief,
         grader,
     })
+}
+
+/// A name that must be there and say something.
+fn named(shape: &Shape<'_>, key: &str, values: &Values) -> String {
+    let text = shape.need_text(key);
+    let at = text.at;
+    let is_there = shape.keys().iter().any(|it| it.value == key);
+    let name = filled(shape, text, values);
+    if is_there && name.trim().is_empty() {
+        shape.fault(at, format!("the `{key}` of this task is empty"));
+    }
+    name
 }
 
 fn digest_of(grader: &Grader, frame: &Frame<'_>) -> Option<Digest> {
@@ -219,6 +251,7 @@ fn read_split(shape: &Shape<'_>, values: &Values) -> Option<Split> {
         "practice" => Some(Split::Practice),
         "test" => Some(Split::Test),
         "confirm" => Some(Split::Confirm),
+        "" if at == shape.at() => None,
         other => {
             shape.teach(
                 at,
@@ -264,7 +297,7 @@ fn read_setup(shape: &Shape<'_>, values: &Values, frame: &Frame<'_>) -> Vec<Enti
                 if let Some(word) = entry.word(&key.value) {
                     let at = word.at;
                     let value = filled(&entry, word, values);
-                    check_attribute(&entry, &key, (at, &value), frame);
+                    fit::check_attribute(&entry, &key, (at, &value), frame);
                     attributes.push((key.value, value));
                 }
             }
@@ -274,97 +307,10 @@ fn read_setup(shape: &Shape<'_>, values: &Values, frame: &Frame<'_>) -> Vec<Enti
                 attributes,
             });
         }
-        if let Some(world) = frame.world
-            && !world.handbook.kinds.contains(&kind.value)
-        {
-            let known = world.handbook.kinds.iter().map(String::as_str);
-            table.teach(
-                kind.at,
-                format!("the world has no kind `{}`", kind.value),
-                did_you_mean(&kind.value, "kinds", known),
-            );
-        }
+        fit::check_kind(&table, &kind, frame);
     }
     entities
 }
 
-fn check_attribute(
-    entry: &Shape<'_>,
-    key: &Located<String>,
-    (at, value): (usize, &str),
-    frame: &Frame<'_>,
-) {
-    let Some(world) = frame.world else {
-        return;
-    };
-    let book: &Handbook = &world.handbook;
-    let Some(attribute) = book.attribute(&key.value) else {
-        let known = book.attributes.iter().map(|it| it.name.as_str());
-        entry.teach(
-            key.at,
-            format!("the world has no attribute `{}`", key.value),
-            did_you_mean(&key.value, "attributes", known),
-        );
-        return;
-    };
-    let known = &book.attributes[attribute].values;
-    if !known.iter().any(|it| it == value) {
-        entry.teach(
-            at,
-            format!("attribute `{}` has no value `{value}`", key.value),
-            did_you_mean(value, "values", known.iter().map(String::as_str)),
-        );
-    }
-}
-
-fn check_asks(shape: &Shape<'_>, brief: &Brief, id: &str, frame: &Frame<'_>) {
-    let Some(world) = frame.world else {
-        return;
-    };
-    if brief.asks.is_empty() {
-        shape.teach(
-            shape.at(),
-            format!("task `{id}` asks for nothing"),
-            "add `asks = [{ of = \"entity\", is = \"fact\" }]`",
-        );
-    }
-    if brief.setup.len() > MOST_ENTITIES {
-        shape.fault(
-            shape.at(),
-            format!(
-                "task `{id}` sets up {}; the most is {MOST_ENTITIES}",
-                count(brief.setup.len(), "thing")
-            ),
-        );
-    }
-    for ask in &brief.asks {
-        if world.handbook.fact(&ask.is).is_none() {
-            let known = world.handbook.facts.iter().map(String::as_str);
-            shape.teach(
-                shape.at(),
-                format!(
-                    "task `{id}` asks for fact `{}`, which the world does not have",
-                    ask.is
-                ),
-                did_you_mean(&ask.is, "facts", known),
-            );
-        }
-        if !brief.setup.iter().any(|it| it.name == ask.of) {
-            let known = brief.setup.iter().map(|it| it.name.as_str());
-            shape.teach(
-                shape.at(),
-                format!(
-                    "task `{id}` asks something of `{}`, which is not on the desk",
-                    ask.of
-                ),
-                did_you_mean(&ask.of, "on the desk", known),
-            );
-        }
-    }
-}
-
 /// Largest table of rows, in bytes.
 const LARGEST_TABLE: u64 = 256 << 20;
-
-/// Entities one brief can set up.
-const MOST_ENTITIES: usize = 16;

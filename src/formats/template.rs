@@ -3,8 +3,20 @@
 /// Named values, in order.
 pub type Values = Vec<(String, String)>;
 
-/// Fills every `{name}` of `text`; a name without a value is returned as the error. `{{` and `}}` stand for braces.
-pub fn fill(text: &str, values: &Values) -> Result<String, String> {
+/// Why a text cannot be filled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfilled {
+    /// This name has no value.
+    Unknown(String),
+    /// This brace belongs to no name.
+    Brace(char),
+}
+
+/// Fills every `{name}` of `text`. `{{` and `}}` stand for braces.
+///
+/// # Errors
+/// A name without a value, or a brace that opens or closes nothing.
+pub fn fill(text: &str, values: &Values) -> Result<String, Unfilled> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -16,16 +28,16 @@ pub fn fill(text: &str, values: &Values) -> Result<String, String> {
             rest = &rest[1..];
         } else if brace == "{" {
             let Some(end) = rest.find('}') else {
-                return Err(format!("{{{rest}"));
+                return Err(Unfilled::Brace('{'));
             };
             let name = &rest[..end];
             match values.iter().find(|(key, _)| key == name) {
                 Some((_, value)) => filled.push_str(value),
-                None => return Err(name.to_owned()),
+                None => return Err(Unfilled::Unknown(name.to_owned())),
             }
             rest = &rest[end + 1..];
         } else {
-            return Err("}".to_owned());
+            return Err(Unfilled::Brace('}'));
         }
     }
     filled.push_str(rest);
@@ -47,6 +59,9 @@ mod tests {
 
     #[test]
     fn a_name_without_a_value_is_named() {
-        assert_eq!(fill("open {new}", &Vec::new()), Err("new".to_owned()));
+        assert_eq!(
+            fill("open {new}", &Vec::new()),
+            Err(Unfilled::Unknown("new".to_owned()))
+        );
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     domain::session::{Session, SessionOutcome, SessionStart},
-    error::{Error, Result},
+    error::{Error, Result, without_place},
 };
 
 /// The type of the first line and of the last.
@@ -49,7 +49,10 @@ pub fn read_session(text: &str, path: &Path) -> Result<Session> {
     {
         let place = |error: Error| error.in_file(path).at(index + 1, 1);
         let event: Value = serde_json::from_str(line).map_err(|fault| {
-            place(Error::input("this line of the transcript is not JSON").because(fault))
+            place(
+                Error::input("this line of the transcript is not JSON")
+                    .because(without_place(&fault)),
+            )
         })?;
         if !event.is_object() {
             return Err(place(Error::input(
@@ -57,9 +60,25 @@ pub fn read_session(text: &str, path: &Path) -> Result<Session> {
             )));
         }
         let kind = event.get("type").and_then(Value::as_str);
-        let misread =
-            |fault| place(Error::input("this line of the transcript lacks a field").because(fault));
+        let misread = |fault: serde_json::Error| {
+            place(
+                Error::input("a field of this line is missing or wrong")
+                    .because(without_place(&fault)),
+            )
+        };
         match kind {
+            Some(START) if start.is_some() => {
+                return Err(place(Error::input(format!(
+                    "this transcript has a second `{START}` line"
+                )))
+                .mend("a transcript is one session: give each a file of its own"));
+            }
+            Some(OUTCOME) if outcome.is_some() => {
+                return Err(place(Error::input(format!(
+                    "this transcript has a second `{OUTCOME}` line"
+                )))
+                .mend("a session has one outcome"));
+            }
             Some(START) => start = Some(serde_json::from_value(event).map_err(misread)?),
             Some(OUTCOME) => outcome = Some(serde_json::from_value(event).map_err(misread)?),
             _ => events.push(event),

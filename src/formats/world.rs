@@ -1,11 +1,13 @@
 //! `world.toml`: the handbook agents read and the quirks nobody wrote down.
 
+use std::ops::Range;
+
 use crate::{
     domain::{
         tool::{Argument, Attribute, Condition, Handbook, MOST_ARGUMENTS, Policy, Role, Tool},
         world::{Hazard, Quirk, Remedy, Visibility, World},
     },
-    error::did_you_mean,
+    error::{count, did_you_mean},
     formats::shape::{Located, Shape},
 };
 
@@ -24,9 +26,9 @@ pub fn read_world(file: Shape<'_>, roles: &[String]) -> (World, u64) {
         qualities: names(&file, "qualities"),
         quirks: Vec::new(),
         hazards: Vec::new(),
-        busy_per_thousand: number(&file, "busy_per_thousand", 1001),
-        lost_per_thousand: number(&file, "lost_per_thousand", 1001),
-        words_per_step: number(&file, "words_per_step", 100_001).max(1),
+        busy_per_thousand: number(&file, "busy_per_thousand", 0..1001),
+        lost_per_thousand: number(&file, "lost_per_thousand", 0..1001),
+        words_per_step: number(&file, "words_per_step", 1..100_001),
         bypass: None,
     };
     let book = &world.handbook;
@@ -37,20 +39,19 @@ pub fn read_world(file: Shape<'_>, roles: &[String]) -> (World, u64) {
         book,
         qualities: &world.qualities,
     };
+    let mut ids = Vec::new();
     let quirks: Vec<Quirk> = file
         .shapes("quirk", "a quirk")
         .into_iter()
-        .filter_map(|it| reader.quirk(it))
+        .filter_map(|it| reader.quirk(it, &mut ids))
         .collect();
     let hazards = file
         .shapes("hazard", "a hazard")
         .into_iter()
         .filter_map(|it| reader.hazard(it))
         .collect();
-    for (index, quirk) in quirks.iter().enumerate() {
-        if quirks[..index].iter().any(|it| it.id == quirk.id) {
-            file.fault(file.at(), format!("two quirks are called `{}`", quirk.id));
-        }
+    if world.qualities.len() > MOST {
+        too_many(&file, "qualities");
     }
     world.quirks = quirks;
     world.hazards = hazards;
@@ -58,8 +59,8 @@ pub fn read_world(file: Shape<'_>, roles: &[String]) -> (World, u64) {
     (world, seed)
 }
 
-fn number(file: &Shape<'_>, key: &str, end: u64) -> u32 {
-    u32::try_from(file.need_number(key, 0..end)).unwrap_or(u32::MAX)
+fn number(file: &Shape<'_>, key: &str, range: Range<u64>) -> u32 {
+    u32::try_from(file.need_number(key, range)).unwrap_or(u32::MAX)
 }
 
 fn read_handbook(file: &Shape<'_>, roles: &[String]) -> Handbook {
@@ -95,11 +96,11 @@ fn read_handbook(file: &Shape<'_>, roles: &[String]) -> Handbook {
         let tool = read_tool(tool, &book);
         book.tools.push(tool);
     }
-    if book.tools.len() > MOST || book.facts.len() > MOST {
-        file.fault(
-            file.at(),
-            format!("a world can have at most {MOST} tools and {MOST} facts"),
-        );
+    if book.tools.len() > MOST {
+        too_many(file, "tool");
+    }
+    if book.facts.len() > MOST {
+        too_many(file, "facts");
     }
     for policy in file.shapes("policy", "a policy") {
         if let Some(policy) = read_policy(policy, &book) {
@@ -107,6 +108,19 @@ fn read_handbook(file: &Shape<'_>, roles: &[String]) -> Handbook {
         }
     }
     book
+}
+
+fn too_many(file: &Shape<'_>, key: &str) {
+    let keys = file.keys();
+    let at = keys
+        .iter()
+        .find(|it| it.value == key)
+        .map_or(file.at(), |it| it.at);
+    file.teach(
+        at,
+        format!("this world has more than {MOST} entries in `{key}`"),
+        "leave out what no task or quirk uses",
+    );
 }
 
 /// A list of one-word names, each once.
@@ -138,9 +152,11 @@ fn check_name(file: &Shape<'_>, name: &Located<String>) {
 }
 
 fn read_tool(shape: Shape<'_>, book: &Handbook) -> Tool {
-    let name = shape.need_text("name");
-    check_name(&shape, &name);
-    let shape = shape.called(format!("tool `{}`", name.value));
+    let name = need_name(&shape, "name");
+    let shape = match name.value.as_str() {
+        "" => shape,
+        name => shape.called(format!("tool `{name}`")),
+    };
     if book.tools.iter().any(|tool| tool.name == name.value) {
         shape.fault(name.at, format!("two tools are called `{}`", name.value));
     }
@@ -269,7 +285,21 @@ fn find_tool(shape: &Shape<'_>, book: &Handbook, name: &Located<String>) -> Opti
 
 /// `argument = "value"`, one of it.
 fn pair(table: &Shape<'_>, book: &Handbook, tool: usize) -> Option<(usize, usize)> {
-    let key = table.keys().into_iter().next()?;
+    let keys = table.keys();
+    if keys.len() != 1 {
+        table.teach(
+            table.at(),
+            format!(
+                "`with` names {}, and one is needed here",
+                count(keys.len(), "argument")
+            ),
+            "write `with.argument = \"value\"`",
+        );
+    }
+    for key in keys.iter().skip(1) {
+        table.word(&key.value);
+    }
+    let key = keys.into_iter().next()?;
     let word = table.word(&key.value)?;
     let arguments = &book.tools[tool].arguments;
     let Some(argument) = arguments.iter().position(|it| it.name == key.value) else {
@@ -296,20 +326,39 @@ fn pair(table: &Shape<'_>, book: &Handbook, tool: usize) -> Option<(usize, usize
     Some((argument, value?))
 }
 
+/// What can mend a quirk.
+const REMEDIES: [&str; 3] = ["before", "with", "instead"];
+
+/// A one-word name that must be there.
+pub fn need_name(shape: &Shape<'_>, key: &str) -> Located<String> {
+    let name = shape.need_text(key);
+    if name.at != shape.at() {
+        check_name(shape, &name);
+    }
+    name
+}
+
 struct Reader<'a> {
     book: &'a Handbook,
     qualities: &'a [String],
 }
 
 impl Reader<'_> {
-    fn quirk(&self, shape: Shape<'_>) -> Option<Quirk> {
-        let id = shape.need_text("id");
-        check_name(&shape, &id);
-        let shape = shape.called(format!("quirk `{}`", id.value));
+    fn quirk(&self, shape: Shape<'_>, ids: &mut Vec<String>) -> Option<Quirk> {
+        let id = need_name(&shape, "id");
+        if ids.contains(&id.value) {
+            shape.fault(id.at, format!("two quirks are called `{}`", id.value));
+        }
+        ids.push(id.value.clone());
+        let shape = match id.value.as_str() {
+            "" => shape,
+            id => shape.called(format!("quirk `{id}`")),
+        };
         let visibility = self.visibility(&shape);
         let tool = find_tool(&shape, self.book, &shape.need_text("tool"));
         let when = conditions(&shape, self.book);
-        if when.is_empty() {
+        let has_none = |key: &str| shape.keys().iter().all(|it| it.value != key);
+        if when.is_empty() && has_none("when") {
             shape.teach(
                 shape.at(),
                 "a quirk needs a trigger",
@@ -321,7 +370,7 @@ impl Reader<'_> {
             (None, _) => {
                 shape.teach(
                     shape.at(),
-                    format!("quirk `{}` lacks `remedy`", id.value),
+                    "a quirk lacks `remedy`",
                     "add `remedy.before`, `remedy.with` or `remedy.instead`",
                 );
                 None
@@ -331,25 +380,25 @@ impl Reader<'_> {
         let spoils = shape
             .text("spoils")
             .and_then(|name| self.quality(&shape, &name));
-        if visibility == Some(Visibility::Silent) && spoils.is_none() {
+        if visibility == Some(Visibility::Silent) && has_none("spoils") {
             shape.teach(
                 shape.at(),
-                format!("silent quirk `{}` lacks `spoils`", id.value),
+                "a silent quirk lacks `spoils`",
                 did_you_mean("", "qualities", self.qualities.iter().map(String::as_str)),
             );
         }
-        let role = shape.text("role");
+        let role = shape.text("role").and_then(|it| self.role(&shape, &it));
+        shape.finish();
         let quirk = Quirk {
             id: id.value,
             visibility: visibility?,
             tool: tool?,
-            role: role.and_then(|it| self.role(&shape, &it)),
+            role,
             when,
             remedy: remedy?,
             says: String::new(),
             spoils,
         };
-        shape.finish();
         Some(Quirk {
             says: self.book.refusal(&quirk),
             ..quirk
@@ -390,7 +439,7 @@ impl Reader<'_> {
 
     fn quality(&self, shape: &Shape<'_>, name: &Located<String>) -> Option<usize> {
         let found = self.qualities.iter().position(|it| *it == name.value);
-        if found.is_none() {
+        if found.is_none() && !name.value.is_empty() {
             shape.teach(
                 name.at,
                 format!("the world has no quality `{}`", name.value),
@@ -405,6 +454,31 @@ impl Reader<'_> {
     }
 
     fn remedy(&self, table: Shape<'_>, tool: usize) -> Option<Remedy> {
+        let keys = table.keys();
+        for second in keys
+            .iter()
+            .skip(1)
+            .filter(|it| REMEDIES.contains(&it.value.as_str()))
+        {
+            table.teach(
+                second.at,
+                format!(
+                    "this quirk has two remedies, `{}` and `{}`",
+                    keys[0].value, second.value
+                ),
+                "a quirk has one; make the other a quirk of its own",
+            );
+        }
+        if keys.is_empty() {
+            table.teach(
+                table.at(),
+                "this remedy is empty",
+                did_you_mean("", "remedies", REMEDIES),
+            );
+        }
+        for known in REMEDIES {
+            table.has(known);
+        }
         let remedy = if let Some(name) = table.text("before") {
             find_tool(&table, self.book, &name).map(|tool| Remedy::Before { tool })
         } else if let Some(name) = table.text("instead") {

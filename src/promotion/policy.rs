@@ -176,7 +176,9 @@ impl Policy {
 
 impl DreamRules {
     fn read(&mut self, table: Shape<'_>) {
+        let before = table.faults().count();
         let contrasts = table.texts("contrasts");
+        let is_list = table.faults().count() == before;
         for (index, arm) in contrasts.iter().enumerate() {
             if contrasts[..index]
                 .iter()
@@ -188,7 +190,9 @@ impl DreamRules {
         match contrasts.is_empty() {
             false => self.contrasts = contrasts.into_iter().map(|arm| arm.value).collect(),
             true => {
-                if let Some(key) = table.keys().iter().find(|key| key.value == "contrasts") {
+                if is_list
+                    && let Some(key) = table.keys().iter().find(|key| key.value == "contrasts")
+                {
                     let mend = "name at least one arm to beat, such as `bare`";
                     table.teach(key.at, "`contrasts` is empty", mend);
                 }

@@ -14,7 +14,7 @@ use crate::{
         trial::{Attempt, Grade, Outcome, Stop},
     },
     environment::{Desk, Place, Scene},
-    error::{Error, Result},
+    error::{Error, Result, count},
     files::TemporaryFolder,
     formats::transcript::write_session,
     runner::{
@@ -39,6 +39,9 @@ pub struct Bench {
     pub is_quick: bool,
     scenes: Vec<Option<Arc<Scene>>>,
 }
+
+/// Learnings a store can hold, so that each has a number.
+const MOST_LEARNINGS: usize = u16::MAX as usize;
 
 /// An arm: a store, and for each task which of its learnings are eligible.
 #[derive(Debug, Clone)]
@@ -109,7 +112,17 @@ impl Bench {
     }
 
     /// Adds an arm and returns its index.
-    pub fn add_arm(&mut self, name: ArmName, store: Store, learnings: Learnings) -> u16 {
+    ///
+    /// # Errors
+    /// Its store holds more learnings than can be numbered.
+    pub fn add_arm(&mut self, name: ArmName, store: Store, learnings: Learnings) -> Result<u16> {
+        if MOST_LEARNINGS < learnings.learnings.len() {
+            return Err(Error::input(format!(
+                "the store of arm `{name}` holds {}, and the most is {MOST_LEARNINGS}",
+                count(learnings.learnings.len(), "learning")
+            ))
+            .mend("leave out some files of it"));
+        }
         let not_understood = learnings.not_understood.len();
         let learnings = learnings.learnings;
         let readings: Vec<Reading> = learnings.iter().map(|it| self.read_learning(it)).collect();
@@ -135,7 +148,7 @@ impl Bench {
             eligible,
             not_understood,
         });
-        u16::try_from(self.arms.len() - 1).unwrap_or(u16::MAX)
+        Ok(u16::try_from(self.arms.len() - 1).unwrap_or(u16::MAX))
     }
 
     /// The role of a task; one without tools where the suite has no world.

@@ -12,7 +12,7 @@ use crate::{
         id::Digest,
         trial::{Outcome, Stop, Usage},
     },
-    error::{Error, Result},
+    error::{Error, Result, without_place},
     files::{self, Appender},
     runner::plan::{PlannedTrial, Stage},
 };
@@ -91,10 +91,7 @@ impl Journal {
             return Self::create(path, run);
         }
         let bytes = files::read_bytes(path, LARGEST)?;
-        let whole = bytes
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
+        let whole = end_of_lines(&bytes);
         let torn = bytes.len() - whole;
         if torn > 0 {
             files::truncate(path, whole as u64)?;
@@ -121,6 +118,22 @@ impl Journal {
         self.known.contains_key(&(stage, number))
     }
 
+    /// Refuses a journal that holds trials nobody planned, once every planned one is taken.
+    ///
+    /// # Errors
+    /// One is left.
+    pub fn expect_nothing_more(&self, path: &Path) -> Result<()> {
+        match self.known.keys().min() {
+            None => Ok(()),
+            Some((stage, trial)) => Err(Error::integrity(format!(
+                "this journal holds trial {trial} of stage {}, which this run does not plan",
+                stage.word()
+            ))
+            .in_file(path)
+            .mend("restore the file; a line was added or changed")),
+        }
+    }
+
     /// Appends lines and waits until they are on the disk.
     ///
     /// # Errors
@@ -136,6 +149,12 @@ impl Journal {
     }
 }
 
+/// Where the last whole line ends; what follows was torn by a kill.
+fn end_of_lines(bytes: &[u8]) -> usize {
+    let last = bytes.iter().rposition(|byte| *byte == b'\n');
+    last.map_or(0, |at| at + 1)
+}
+
 /// Largest journal read, in bytes.
 const LARGEST: u64 = 16 << 30;
 
@@ -144,9 +163,9 @@ const LARGEST: u64 = 16 << 30;
 /// # Errors
 /// The file cannot be read, or a line of it is damaged.
 pub fn read(path: &Path) -> Result<HashMap<(Stage, u32), Record>> {
-    let text = files::text_of(files::read_bytes(path, LARGEST)?, path)?;
-    let whole = text.rfind('\n').map_or(0, |at| at + 1);
-    read_lines(&text[..whole], path, None)
+    let mut bytes = files::read_bytes(path, LARGEST)?;
+    bytes.truncate(end_of_lines(&bytes));
+    read_lines(&files::text_of(bytes, path)?, path, None)
 }
 
 fn read_lines(
@@ -159,7 +178,7 @@ fn read_lines(
         .next()
         .ok_or_else(|| damaged(path, 1, "the first line is missing"))?;
     let header: Header =
-        serde_json::from_str(first).map_err(|fault| damaged(path, 1, &fault.to_string()))?;
+        serde_json::from_str(first).map_err(|fault| damaged(path, 1, &without_place(&fault)))?;
     if header.format != 1 {
         return Err(Error::input(format!(
             "this journal has format {}, and 1 is known here",
@@ -184,7 +203,7 @@ fn read_lines(
     let mut known = HashMap::new();
     for (index, line) in lines {
         let record: Record = serde_json::from_str(line)
-            .map_err(|fault| damaged(path, index + 1, &fault.to_string()))?;
+            .map_err(|fault| damaged(path, index + 1, &without_place(&fault)))?;
         let name = (record.stage, record.trial);
         if known.insert(name, record).is_some() {
             return Err(damaged(path, index + 1, "this trial has a line already"));

@@ -14,6 +14,16 @@ pub enum Stage {
     Replay,
 }
 
+impl Stage {
+    /// The word used in the journal.
+    pub fn word(self) -> &'static str {
+        match self {
+            Stage::Practice => "practice",
+            Stage::Replay => "replay",
+        }
+    }
+}
+
 /// One trial to be played.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PlannedTrial {

@@ -5,15 +5,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::{
-    domain::task::{Ask, FileCheck},
+    domain::task::{Ask, FileCheck, INTACT},
     environment::Place,
     files,
     process::{self, Request},
     scoring::{Fault, Mark},
 };
 
-/// The pseudo-fact that asks for nothing of an entity to have been quietly spoiled.
-pub const INTACT: &str = "intact";
+
 
 /// The world ends in this state; a trial whose luck held an unmendable fault is not completed.
 pub(super) fn state(holds: &[Ask], place: &Place<'_>) -> Result<Mark, Fault> {

@@ -12,7 +12,7 @@ use crate::{
         suite::Suite,
     },
     dreaming::Dreamer,
-    error::{Error, Result},
+    error::{Error, Result, without_place},
     study::plan::Amount,
 };
 
@@ -146,22 +146,27 @@ impl RunFile {
     /// # Errors
     /// It is not one, or of another format.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
-        let file: Self = serde_json::from_str(text).map_err(|fault| {
+        /// All that is asked of a file before its format is known.
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        if let Ok(Version { format }) = serde_json::from_str(text)
+            && format != 1
+        {
+            return Err(
+                Error::input(format!("this run has format {format}, and 1 is known here"))
+                    .in_file(path)
+                    .mend("read it with the version that wrote it"),
+            );
+        }
+        serde_json::from_str(text).map_err(|fault| {
             Error::input("this is not a `run.json`")
                 .in_file(path)
                 .at(fault.line().max(1), fault.column().max(1))
-                .because(fault)
+                .because(without_place(&fault))
                 .mend("name a folder that `dreameval run` wrote")
-        })?;
-        if file.format != 1 {
-            return Err(Error::input(format!(
-                "this run has format {}, and 1 is known here",
-                file.format
-            ))
-            .in_file(path)
-            .mend("read it with the version that wrote it"));
-        }
-        Ok(file)
+        })
     }
 
     /// Refuses to go on where anything that affects what is replayed has changed, naming the part.

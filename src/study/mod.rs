@@ -62,7 +62,7 @@ pub async fn run(
         Arc::clone(&asked.agent),
         asked.seed,
     )?;
-    let stored = add_store(&mut bench, "stored", asked.suite.memory.clone());
+    let stored = add_store(&mut bench, "stored", asked.suite.memory.clone())?;
     let mut dream = None;
     let candidate_store = match &asked.memory {
         Some(store) => Some(store.clone()),
@@ -93,7 +93,7 @@ pub async fn run(
         }
         None => None,
     };
-    let roster = add_arms(&mut bench, asked, stored, candidate_store);
+    let roster = add_arms(&mut bench, asked, stored, candidate_store)?;
     let trials: Arc<[PlannedTrial]> = replay(
         &asked.suite,
         &bench.arms,
@@ -110,6 +110,7 @@ pub async fn run(
     let Some(records) = runner::play(&bench, &trials, pace, keep, observe).await? else {
         return Ok(None);
     };
+    journal.expect_nothing_more(&journal::path_in(folder))?;
     pack.settle()?;
     Ok(Some(Finished {
         bench,
@@ -120,20 +121,25 @@ pub async fn run(
     }))
 }
 
-fn add_store(bench: &mut Bench, name: &str, store: Store) -> u16 {
+fn add_store(bench: &mut Bench, name: &str, store: Store) -> Result<u16> {
     let learnings = memory::learnings(&store);
     bench.add_arm(ArmName::new(name), store, learnings)
 }
 
 /// Adds every arm that was asked for; an arm's index is its place on the bench.
-fn add_arms(bench: &mut Bench, asked: &Asked, stored: u16, candidate: Option<Store>) -> Roster {
+fn add_arms(
+    bench: &mut Bench,
+    asked: &Asked,
+    stored: u16,
+    candidate: Option<Store>,
+) -> Result<Roster> {
     let mut roster = Roster {
         replayed: Vec::new(),
         swept: Vec::new(),
         attributed: None,
     };
     if asked.wants("bare") {
-        let bare = add_store(bench, "bare", Store::default());
+        let bare = add_store(bench, "bare", Store::default())?;
         roster.replayed.push(bare);
         roster.swept.push(bare);
     }
@@ -141,7 +147,7 @@ fn add_arms(bench: &mut Bench, asked: &Asked, stored: u16, candidate: Option<Sto
         roster.replayed.push(stored);
     }
     if let Some(store) = candidate {
-        let dreamed = add_store(bench, "dreamed", store);
+        let dreamed = add_store(bench, "dreamed", store)?;
         roster.replayed.push(dreamed);
         roster.swept.push(dreamed);
         roster.attributed = Some(dreamed);
@@ -150,7 +156,7 @@ fn add_arms(bench: &mut Bench, asked: &Asked, stored: u16, candidate: Option<Sto
         {
             let arm = &bench.arms[usize::from(dreamed)];
             let store = arms::placebo(&arm.learnings, &arm.readings, world);
-            let placebo = add_store(bench, "placebo", store);
+            let placebo = add_store(bench, "placebo", store)?;
             roster.replayed.push(placebo);
             roster.swept.push(placebo);
         }
@@ -158,14 +164,14 @@ fn add_arms(bench: &mut Bench, asked: &Asked, stored: u16, candidate: Option<Sto
     if asked.wants("oracle")
         && let Some(world) = asked.suite.world()
     {
-        let oracle = add_store(bench, "oracle", arms::oracle(world));
+        let oracle = add_store(bench, "oracle", arms::oracle(world))?;
         roster.replayed.push(oracle);
     }
     for (name, store) in &asked.extra {
-        let extra = add_store(bench, name.as_str(), store.clone());
+        let extra = add_store(bench, name.as_str(), store.clone())?;
         roster.replayed.push(extra);
     }
-    roster
+    Ok(roster)
 }
 
 /// The practice sessions, as their transcripts tell them, in plan order.

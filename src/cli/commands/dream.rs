@@ -34,6 +34,15 @@ pub fn dream(args: &DreamArgs) -> Result<Exit> {
         .memory
         .as_deref()
         .map_or_else(|| Ok(Store::default()), read_store)?;
+    if let Some(memory) = &args.memory
+        && files::lies_below(&args.out, memory)
+    {
+        return Err(
+            Error::usage("`--out` lies inside `--memory`, which a dream never writes to")
+                .in_file(&args.out)
+                .mend("name a folder elsewhere"),
+        );
+    }
     let sessions = read_sessions(&args.sessions)?;
     let dream = runtime()?.block_on(dreamer.dream(&sessions, &store))?;
     if let Some(path) = &args.memory

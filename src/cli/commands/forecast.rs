@@ -19,7 +19,7 @@ pub fn tell(asked: &Asked) -> Result<String> {
     let mut bench = Bench::new(Arc::clone(suite), Arc::clone(&asked.agent), asked.seed)?;
     let stored = suite.memory.clone();
     let read = learnings(&stored);
-    let arm = bench.add_arm(ArmName::new("stored"), stored, read);
+    let arm = bench.add_arm(ArmName::new("stored"), stored, read)?;
     let practice = if asked.memory.is_none() && asked.wants("dreamed") {
         practice(suite, &asked.amount, arm, asked.seed).len()
     } else {

@@ -8,10 +8,10 @@ use crate::{
         args::{Format, Voice},
         speech,
     },
-    domain::dream::Dream,
+    domain::{dream::Dream, memory::Store},
     error::{Error, Result, count},
     files,
-    formats::memory::{learnings, write_store},
+    formats::memory::{learnings, read_store, write_store},
     promotion::policy::Policy,
     report::{self, Inputs, criteria::criteria, examples, inputs::RunInfo},
     study::{
@@ -47,14 +47,26 @@ pub async fn conclude(
         .filter(|arm| !arm.store.entries.is_empty())
     {
         let place = folder.join("memory").join(arm.name.as_str());
-        files::remove(&place)?;
-        write_store(&arm.store, &place)?;
+        keep_store(&arm.store, &place)?;
     }
     if let Some(dream) = &finished.dream {
         files::write(&folder.join("dream.json"), dream_log(dream)?.as_bytes())?;
     }
     write_report(asked, finished, &conclusion, folder).await?;
     Ok(conclusion)
+}
+
+/// Writes a store as it was evaluated, once; one that stands there already must be the same.
+fn keep_store(store: &Store, place: &Path) -> Result<()> {
+    if !files::exists(place) {
+        return write_store(store, place);
+    }
+    if read_store(place)?.digest() == store.digest() {
+        return Ok(());
+    }
+    Err(Error::integrity("this store is not what was evaluated")
+        .in_file(place)
+        .mend("restore it, or remove it to have it written again"))
 }
 
 async fn write_report(

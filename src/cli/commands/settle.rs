@@ -73,6 +73,17 @@ pub fn asked(typed: Typed) -> Result<Asked> {
             }
         }
     }
+    let names: Vec<&str> = arms
+        .iter()
+        .map(String::as_str)
+        .chain(extra.iter().map(|(name, _)| name.as_str()))
+        .collect();
+    if let Some(twice) = (1..names.len()).find(|it| names[..*it].contains(&names[*it])) {
+        return Err(
+            Error::usage(format!("`--arms` names `{}` twice", names[twice]))
+                .mend("an arm is replayed once; for more attempts give `--repeats`"),
+        );
+    }
     if memory.is_some() && !arms.iter().any(|it| it == "dreamed") {
         return Err(Error::usage("`--memory` gives the store of arm `dreamed`, which is not among `--arms`")
             .mend("add `dreamed` to `--arms`, or give the store as an arm of its own: `--arms name=STORE`"));
@@ -95,10 +106,14 @@ pub fn asked(typed: Typed) -> Result<Asked> {
 }
 
 fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
-    if name.is_empty() || name == "foldover" || ARMS.contains(&name) {
+    // An arm's name becomes that of a folder.
+    let is_word = name
+        .chars()
+        .all(|it| it.is_alphanumeric() || "-_".contains(it));
+    if name.is_empty() || !is_word || name == "foldover" || ARMS.contains(&name) {
         return Err(
             Error::usage(format!("an arm of your own cannot be called `{name}`"))
-                .mend("choose another name, such as `--arms bare,mine=STORE`"),
+                .mend("choose another name of letters, digits, `-` and `_`, such as `--arms bare,mine=STORE`"),
         );
     }
     Ok((ArmName::new(name), read_store(Path::new(path))?))

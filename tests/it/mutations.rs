@@ -1,0 +1,171 @@
+//! Ten thousand mutated inputs for each parser: read or refused, never a panic.
+
+use std::fs;
+use std::path::Path;
+
+use dreameval::domain::id::Digest;
+use dreameval::draw::Key;
+use dreameval::error::Result;
+use dreameval::files::TemporaryFolder;
+use dreameval::formats::suite::load_suite;
+use dreameval::formats::transcript::read_session;
+use dreameval::promotion::policy::{DEFAULT_POLICY, Policy};
+use dreameval::runner::journal::Journal;
+use dreameval::study::asked::RunFile;
+
+/// Mutated inputs per parser.
+const MUTATIONS: u64 = 10_000;
+
+const SUITE: &str = "format = 1\nname = \"s\"\nabout = \"x\"\nlimits = { steps = 9 }\nenvironment.world = \"world.toml\"\n\
+    [[role]]\nname = \"clerk\"\ntools = [\"open\"]\n[[tasks_from]]\nrows = \"r.csv\"\nid = \"{id}\"\nfamily = \"f\"\nsplit = \"test\"\n\
+    role = \"clerk\"\nprompt = \"{{Open}} {id}\"\nsetup.letter = [{ name = \"x\", format = \"wpd\" }]\n\
+    asks = [{ of = \"x\", is = \"opened\" }]\ngrade.weighted.parts = [{ weight = 2, grade.state = [{ of = \"x\", is = \"intact\" }] }]\n";
+const WORLD: &str = "format = 1\nseed = 7\nkinds = [\"letter\"]\nfacts = [\"opened\"]\nqualities = [\"seals\"]\n\
+    words_per_step = 40\nbusy_per_thousand = 0\nlost_per_thousand = 0\nattributes.format = [\"docx\", \"wpd\"]\n\
+    [[tool]]\nname = \"open\"\nabout = \"x\"\narguments.viewer = [\"a\", \"b\"]\ngives = \"opened\"\n\
+    [[quirk]]\nid = \"q\"\nvisibility = \"silent\"\ntool = \"open\"\nwhen.format = \"wpd\"\nremedy.with.viewer = \"b\"\nspoils = \"seals\"\n";
+
+#[test]
+fn mutated_suites_are_read_or_refused() {
+    mutate_file(17, "suite.toml", SUITE);
+}
+
+#[test]
+fn mutated_worlds_are_read_or_refused() {
+    mutate_file(18, "world.toml", WORLD);
+}
+
+/// Mutates one file of a suite and leaves the others whole.
+fn mutate_file(seed: u64, name: &str, whole: &str) {
+    let folder = TemporaryFolder::create("mutated").unwrap();
+    for (name, text) in [
+        ("suite.toml", SUITE),
+        ("world.toml", WORLD),
+        ("r.csv", "id\na\n"),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    load_suite(folder.path(), None).unwrap();
+    let place = folder.path().join(name);
+    mutate(seed, whole.as_bytes(), |bytes| {
+        fs::write(&place, bytes).unwrap();
+        load_suite(folder.path(), None).map(|_| ())
+    });
+}
+
+#[test]
+fn mutated_journals_are_continued_or_refused() {
+    let folder = TemporaryFolder::create("mutated").unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let run = Digest::of(b"run");
+    let record = "{\"stage\":\"replay\",\"trial\":1,\"outcome\":{\"graded\":{\"completed\":true,\"score\":0.5,\"criteria\":[[\"sent\",true]],\
+                  \"violations\":[]}},\"stop\":\"finished\",\"usage\":null,\"surfaced\":[1,2],\"followed\":[]}\n";
+    let other = record.replace("\"trial\":1", "\"trial\":2");
+    let whole = format!("{{\"format\":1,\"run\":\"{run}\"}}\n{record}{other}");
+    mutate(19, whole.as_bytes(), |bytes| {
+        fs::write(&path, bytes).unwrap();
+        Journal::resume(&path, &run).map(|_| ())
+    });
+}
+
+#[test]
+fn mutated_policies_are_read_or_refused() {
+    let code: Vec<&str> = DEFAULT_POLICY
+        .lines()
+        .filter(|it| !it.starts_with('#'))
+        .collect();
+    mutate(23, code.join("\n").as_bytes(), |bytes| {
+        text(bytes, |text| {
+            Policy::parse(Path::new("policy.toml"), text).map(|_| ())
+        })
+    });
+}
+
+#[test]
+fn mutated_transcripts_are_read_or_refused() {
+    let whole = "{\"type\":\"session.start\",\"session\":\"s\",\"task\":\"t\",\"role\":\"r\",\"arm\":\"practice\",\"agent\":\"a/1\",\
+                 \"setup\":[{\"kind\":\"letter\",\"name\":\"x\",\"attributes\":[[\"format\",\"wpd\"]]}]}\n\
+                 {\"type\":\"agent.tool_use\",\"id\":\"c\",\"name\":\"open\",\"input\":{\"on\":\"x\",\"with\":[]}}\n\
+                 {\"type\":\"session.outcome\",\"completed\":true,\"score\":1.0,\"criteria\":[],\"violations\":[]}\n";
+    mutate(29, whole.as_bytes(), |bytes| {
+        text(bytes, |text| {
+            read_session(text, Path::new("s.jsonl")).map(|_| ())
+        })
+    });
+}
+
+#[test]
+fn mutated_run_files_are_read_or_refused() {
+    let whole = format!(
+        "{{\"format\":1,\"dreameval\":\"0.1.0\",\"run\":\"{}\",\"asked\":{{\"suite\":\"s\",\"world_seed\":null,\"agent\":\"embedded\",\
+         \"dreamer\":\"embedded\",\"memory\":null,\"arms\":[\"bare\"],\"repeats\":1,\"practice_repeats\":1,\"pairs\":0,\"seed\":1}},\
+         \"digests\":{{}},\"times\":{{}}}}",
+        Digest::of(b"run")
+    );
+    mutate(31, whole.as_bytes(), |bytes| {
+        text(bytes, |text| {
+            RunFile::parse(text, Path::new("run.json")).map(|_| ())
+        })
+    });
+}
+
+/// Bytes that are no text are refused before any parser sees them.
+fn text(bytes: &[u8], read: impl Fn(&str) -> Result<()>) -> Result<()> {
+    let text = dreameval::files::text_of(bytes.to_vec(), Path::new("file"))?;
+    read(&text)
+}
+
+/// Reads that many mutations and asserts that some are read and many refused in words.
+fn mutate(seed: u64, whole: &[u8], read: impl Fn(&[u8]) -> Result<()>) {
+    let mut refused = 0;
+    for number in 0..MUTATIONS {
+        if let Err(error) = read(&mutated(whole, Key::root(seed).number(number))) {
+            refused += 1;
+            assert!(error.to_string().starts_with("error: "));
+        }
+    }
+    assert!(
+        MUTATIONS / 4 < refused && refused < MUTATIONS,
+        "{refused} of {MUTATIONS} were refused"
+    );
+}
+
+/// One to three changes: a bit flipped, a byte set, the end cut off, a piece spliced in elsewhere, a line said twice.
+fn mutated(whole: &[u8], key: Key) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    for change in 0..=key.below(0, 3) as u64 {
+        let key = key.number(change);
+        let at = key.below(0, bytes.len().max(1));
+        let piece = at..(at + key.below(1, 40)).min(bytes.len());
+        match key.below(2, 6) {
+            0 => bytes.truncate(at),
+            1 => {
+                let piece = bytes[piece.clone()].to_vec();
+                let to = key.below(3, bytes.len() + 1);
+                bytes.splice(to..to, piece);
+            }
+            2 => {
+                let end = bytes[at..]
+                    .iter()
+                    .position(|it| *it == b'\n')
+                    .map_or(bytes.len(), |it| at + it + 1);
+                let start = bytes[..at]
+                    .iter()
+                    .rposition(|it| *it == b'\n')
+                    .map_or(0, |it| it + 1);
+                let line = bytes[start..end].to_vec();
+                bytes.splice(start..start, line);
+            }
+            3 => drop(bytes.drain(piece)),
+            4 => bytes[at..]
+                .iter_mut()
+                .take(1)
+                .for_each(|it| *it = key.draw(4) as u8),
+            _ => bytes[at..]
+                .iter_mut()
+                .take(1)
+                .for_each(|it| *it ^= 1 << key.below(4, 8)),
+        }
+    }
+    bytes
+}
