@@ -98,9 +98,9 @@ fn no_control_character_of_a_name_reaches_anyone() {
     texts.push(("stdout".into(), said.answer));
     texts.push(("stderr".into(), said.talk));
     for (name, text) in texts {
-        let control = text
-            .chars()
-            .find(|it| it.is_control() && *it != '\n' && *it != '\t');
+        // A carriage return is white space to a page; the program's own voice lets none through.
+        let is_white = |it: char| "\n\t".contains(it) || (it == '\r' && !name.starts_with("std"));
+        let control = text.chars().find(|it| it.is_control() && !is_white(*it));
         assert_eq!(control, None, "{name}");
     }
 }
