@@ -3,10 +3,14 @@
 //! Modules are marked as tests so that the lints know their helpers for what they are.
 
 #[cfg(test)]
+mod bench_kit;
 mod broken_memory;
-#[cfg(test)]
 mod broken_tables;
-#[cfg(test)]
 mod compare_published;
-#[cfg(test)]
+mod credibility;
+mod dream_truth;
+mod fresh_worlds;
+mod nothing_hard_coded;
 mod oracle;
+mod planted_learnings;
+mod suites_as_promised;
