@@ -28,10 +28,11 @@ struct Case<'a> {
 
 /// Every rule the criteria teach, strongest contrast first within each criterion.
 pub fn contrasts(past: &Past) -> Vec<Rule> {
+    let acts = candidates(past);
     let mut rules = Vec::new();
     for criterion in 0..past.criteria.len() {
         let mut cases = cases(past, criterion);
-        while let Some(rule) = strongest(past, &cases) {
+        while let Some(rule) = strongest(&acts, &cases) {
             cases.retain(|case| case.met || !explains(&rule, case));
             rules.push(rule);
         }
@@ -86,11 +87,11 @@ fn follows(act: Act, thing: &PastThing) -> Option<bool> {
     }
 }
 
-fn strongest(past: &Past, cases: &[Case<'_>]) -> Option<Rule> {
+fn strongest(acts: &[Act], cases: &[Case<'_>]) -> Option<Rule> {
     let mut best: Option<(f64, Rule)> = None;
-    for act in candidates(past) {
+    for act in acts {
         for (role, when) in scopes(cases) {
-            let Some((luck, rule)) = weigh(act, (role, when), cases) else {
+            let Some((luck, rule)) = weigh(*act, (role, when), cases) else {
                 continue;
             };
             if best.as_ref().is_none_or(|(least, _)| luck < *least) {
@@ -101,8 +102,9 @@ fn strongest(past: &Past, cases: &[Case<'_>]) -> Option<Rule> {
     best.map(|(_, rule)| rule)
 }
 
-/// Every choice of a value with a rival, and every tool that says nothing but that it is done.
+/// Every choice of a value with a rival, and every helper.
 fn candidates(past: &Past) -> Vec<Act> {
+    let helpers = past.helpers();
     let mut acts = Vec::new();
     for (tool, known) in past.words.tools.iter().enumerate() {
         for (argument, it) in known
@@ -117,7 +119,7 @@ fn candidates(past: &Past) -> Vec<Act> {
                 value,
             }));
         }
-        if known.arguments.is_empty() {
+        if helpers.contains(&tool) {
             acts.push(Act::Avoid { tool });
         }
     }
