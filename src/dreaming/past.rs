@@ -282,7 +282,12 @@ impl Past {
     pub fn helpers(&self) -> Vec<usize> {
         let results = self.results();
         let saying = |said: &Option<String>| results.iter().filter(|it| *it == said).count();
-        let most = results.iter().filter(|it| it.is_some()).map(saying).max().unwrap_or(0);
+        let most = results
+            .iter()
+            .filter(|it| it.is_some())
+            .map(saying)
+            .max()
+            .unwrap_or(0);
         (0..results.len())
             .filter(|tool| results[*tool].is_some() && saying(&results[*tool]) == most)
             .filter(|_| most >= LEAST_HELPERS)

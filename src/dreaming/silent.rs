@@ -40,6 +40,33 @@ pub fn contrasts(past: &Past) -> Vec<Rule> {
     rules
 }
 
+/// Whether the work of those who follow an act under a condition is nearly always graded down for some quality, and
+/// more so than other work of the same tool.
+pub fn spoils(past: &Past, act: Act, when: &[Condition]) -> bool {
+    let is_spoiled = |criterion: usize| {
+        let (mut following, mut other) = ([0_u32; 2], [0_u32; 2]);
+        let cases = cases(past, criterion);
+        // Goals are unmet where nothing was done, and say nothing of how it was done; qualities are met there.
+        let is_quality = cases
+            .iter()
+            .any(|it| it.met && it.thing.steps.iter().all(|step| !step.done));
+        for case in &cases {
+            let is_here = when.iter().all(|it| it.holds_of(&case.thing.values));
+            match follows(act, case.thing) {
+                Some(true) if is_here => following[usize::from(case.met)] += 1,
+                Some(_) => other[usize::from(case.met)] += 1,
+                None => {}
+            }
+        }
+        let [unmet, met] = following;
+        is_quality
+            && unmet >= LEAST_CASES
+            && met * 100 <= (met + unmet) * IMPURITY
+            && fisher_greater([following, other]) <= LUCK
+    };
+    (0..past.criteria.len()).any(is_spoiled)
+}
+
 fn cases(past: &Past, criterion: usize) -> Vec<Case<'_>> {
     let mut cases = Vec::new();
     for (session, read) in past.sessions.iter().enumerate() {
@@ -69,7 +96,7 @@ fn explains(rule: &Rule, case: &Case<'_>) -> bool {
 }
 
 /// Whether the entity's work agrees with an act; `None` where the act had no bearing.
-fn follows(act: Act, thing: &PastThing) -> Option<bool> {
+pub fn follows(act: Act, thing: &PastThing) -> Option<bool> {
     let done = |tool: usize| {
         thing
             .steps

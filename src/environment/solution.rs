@@ -55,13 +55,23 @@ impl Script<'_> {
             .tools
             .iter()
             .copied()
-            .filter(|tool| book.tools[*tool].gives == Some(fact) && book.tools[*tool].works_on(kind))
+            .filter(|tool| {
+                book.tools[*tool].gives == Some(fact) && book.tools[*tool].works_on(kind)
+            })
             .collect();
         // Whichever of them an agent tries first, a refusing one lies in wait.
-        let refusing = |tool: usize| scene.quirks_at(entity, tool).find(|quirk| is_instead(quirk));
-        let met: Vec<String> =
-            providers.iter().filter_map(|tool| Some(refusing(*tool)?.id.clone())).collect();
-        let provider = providers.into_iter().find(|tool| refusing(*tool).is_none())?;
+        let refusing = |tool: usize| {
+            scene
+                .quirks_at(entity, tool)
+                .find(|quirk| is_instead(quirk))
+        };
+        let met: Vec<String> = providers
+            .iter()
+            .filter_map(|tool| Some(refusing(*tool)?.id.clone()))
+            .collect();
+        let provider = providers
+            .into_iter()
+            .find(|tool| refusing(*tool).is_none())?;
         for fact in &book.tools[provider].requires {
             self.achieve(entity, *fact, depth + 1)?;
         }

@@ -86,10 +86,10 @@ fn screened(learning: &LearningEvidence, objections: &[Objection]) -> Option<Rul
 }
 
 fn breaches(learning: &LearningEvidence, policy: &Policy) -> Option<Ruling> {
-    let (more, p) = (learning.violations_effect?, learning.violations_p?);
+    let (more, p) = (learning.violations_effect?, learning.violations_p_adjusted?);
     (0.0 < more && p <= policy.error.harm).then(|| {
         let why = format!(
-            "raises violations by {:.2} a trial over {} (one-sided p {}), whatever it gains",
+            "raises violations by {:.2} a trial over {} (adjusted p {}), whatever it gains",
             more,
             count(learning.pairs as usize, "pair"),
             chance(p)
@@ -225,6 +225,7 @@ mod tests {
             by_role: vec![],
             violations_effect: Some(0.0),
             violations_p: Some(0.5),
+            violations_p_adjusted: Some(0.5),
             surfaced_rate: Some(0.98),
             followed_rate: Some(0.83),
             helped_tasks: vec!["a-1".into()],
@@ -363,9 +364,10 @@ mod tests {
         let learning = LearningEvidence {
             violations_effect: Some(0.4),
             violations_p: Some(0.000_01),
+            violations_p_adjusted: Some(0.000_01),
             ..good()
         };
-        let why = "raises violations by 0.40 a trial over 400 pairs (one-sided p below 0.0001), whatever it gains";
+        let why = "raises violations by 0.40 a trial over 400 pairs (adjusted p below 0.0001), whatever it gains";
         assert_eq!(
             ruled(&learning),
             (Verdict::Reject, Some(Cause::Violation), why.into())

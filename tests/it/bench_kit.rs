@@ -26,11 +26,7 @@ use dreameval::{
     draw::Key,
     dreaming::{Dreamer, embedded::Reference},
     formats::{memory, suite::load_suite},
-    runner::{
-        bench::Bench,
-        journal::Record,
-        plan::PlannedTrial,
-    },
+    runner::{bench::Bench, journal::Record, plan::PlannedTrial},
     study::{
         arms,
         plan::{Amount, Roster, practice, replay},
@@ -64,24 +60,35 @@ pub fn battery(few: u64, many: u64) -> u64 {
 /// that a failure can be repeated.
 #[expect(clippy::disallowed_methods, reason = "a test has no command line")]
 pub fn fresh_seeds(count: u64) -> Vec<u64> {
-    let asked = std::env::var("DREAMEVAL_SEEDS").ok().and_then(|it| it.parse().ok());
+    let asked = std::env::var("DREAMEVAL_SEEDS")
+        .ok()
+        .and_then(|it| it.parse().ok());
     let base = asked.unwrap_or_else(|| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         now.as_secs()
     });
     tell(&format!("world seeds from DREAMEVAL_SEEDS={base}"));
-    (0..count).map(|index| Key::root(base).word("fresh world").draw(index) >> 1).collect()
+    (0..count)
+        .map(|index| Key::root(base).word("fresh world").draw(index) >> 1)
+        .collect()
 }
 
 /// Prints a figure; `cargo test` shows it where the test fails or with `--nocapture`.
-#[expect(clippy::print_stdout, reason = "figures of a battery belong in its output")]
+#[expect(
+    clippy::print_stdout,
+    reason = "figures of a battery belong in its output"
+)]
 pub fn tell(figure: &str) {
     println!("{figure}");
 }
 
 /// A shipped suite, in its own world or another.
 pub fn suite(name: &str, world_seed: Option<u64>) -> Suite {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("scenarios")
+        .join(name);
     load_suite(&folder, world_seed).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -126,7 +133,8 @@ impl Lab {
 
     /// Adds a store as an arm and returns its index.
     pub fn arm(&mut self, name: &str, store: &Store) -> u16 {
-        self.bench.add_arm(ArmName::new(name), store.clone(), memory::learnings(store))
+        self.bench
+            .add_arm(ArmName::new(name), store.clone(), memory::learnings(store))
     }
 
     /// The practice sessions under the suite's own store.
@@ -146,7 +154,9 @@ impl Lab {
 
     /// What a dreamer makes of these sessions and the suite's store.
     pub fn dream_of(&self, dreamer: &dyn Dreamer, sessions: &[Session]) -> Dream {
-        self.runtime.block_on(dreamer.dream(sessions, &self.suite().memory)).unwrap()
+        self.runtime
+            .block_on(dreamer.dream(sessions, &self.suite().memory))
+            .unwrap()
     }
 
     /// The placebo of an arm.
@@ -183,7 +193,13 @@ impl Lab {
             attributed: None,
         };
         let amount = Amount { repeats, ..GATE };
-        replay(self.suite(), &self.bench.arms, &roster, &amount, self.bench.seed)
+        replay(
+            self.suite(),
+            &self.bench.arms,
+            &roster,
+            &amount,
+            self.bench.seed,
+        )
     }
 
     /// The rows of every test task under these arms, at `steps` or the headline budget.
@@ -206,7 +222,10 @@ impl Lab {
     /// Share of test trials an arm completes, 0 to 1.
     pub fn rate(&self, arm: u16, steps: Option<u32>) -> f64 {
         let rows = self.rows_of(&[arm], 3, steps);
-        let completed = rows.iter().filter(|row| row.completed == Some(true)).count();
+        let completed = rows
+            .iter()
+            .filter(|row| row.completed == Some(true))
+            .count();
         completed as f64 / rows.len() as f64
     }
 }
@@ -218,17 +237,25 @@ pub fn compared(rows: &[TrialRow], baseline: &str, candidate: &str) -> Compariso
 
 /// Whether each record was completed.
 pub fn completed(records: &[Record]) -> Vec<Option<bool>> {
-    records.iter().map(|record| record.outcome.completed()).collect()
+    records
+        .iter()
+        .map(|record| record.outcome.completed())
+        .collect()
 }
 
 /// How many records were completed.
 pub fn completions(records: &[Record]) -> usize {
-    records.iter().filter(|record| record.outcome.completed() == Some(true)).count()
+    records
+        .iter()
+        .filter(|record| record.outcome.completed() == Some(true))
+        .count()
 }
 
 /// Every record graded, none broken.
 pub fn none_is_broken(records: &[Record]) -> bool {
-    records.iter().all(|record| matches!(record.outcome, Outcome::Graded(_)))
+    records
+        .iter()
+        .all(|record| matches!(record.outcome, Outcome::Graded(_)))
 }
 
 /// A store of these texts, one file each, in this order.

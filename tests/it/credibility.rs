@@ -46,7 +46,10 @@ fn bare_completes_some_tasks_and_the_true_remedies_most_but_not_all() {
         let (bare, oracle) = (lab.rate(bare, None), lab.rate(oracle, None));
         tell(&format!("{name}: bare {bare:.3}, oracle {oracle:.3}"));
         assert!(BASE.contains(&bare), "{name}: bare completes {bare}");
-        assert!(0.75 <= oracle && oracle < 1.0, "{name}: oracle completes {oracle}");
+        assert!(
+            0.75 <= oracle && oracle < 1.0,
+            "{name}: oracle completes {oracle}"
+        );
     }
 }
 
@@ -57,16 +60,23 @@ fn the_expert_solves_all_the_idler_nothing_the_spammer_hardly_anything() {
         let (mut solved, mut idle, mut spammed) = (0, 0, 0);
         for task in &suite.tasks {
             let scene = Arc::new(Scene::new(suite.world().unwrap(), &task.brief).unwrap());
-            let solution = scene.solution().unwrap_or_else(|| panic!("{} has no solution", task.id));
+            let solution = scene
+                .solution()
+                .unwrap_or_else(|| panic!("{} has no solution", task.id));
             let (expert, is_lost) = scripted(task, &scene, Script::Calls(solution.calls));
             solved += usize::from(expert || is_lost);
             idle += usize::from(scripted(task, &scene, Script::Nothing).0);
             spammed += usize::from(scripted(task, &scene, Script::Anything).0);
         }
         let tasks = suite.tasks.len();
-        tell(&format!("{name}: expert {solved}, idler {idle}, spammer {spammed} of {tasks}"));
+        tell(&format!(
+            "{name}: expert {solved}, idler {idle}, spammer {spammed} of {tasks}"
+        ));
         assert_eq!((solved, idle), (tasks, 0), "{name}");
-        assert!(spammed * 20 <= tasks, "{name}: the spammer completes {spammed} of {tasks}");
+        assert!(
+            spammed * 20 <= tasks,
+            "{name}: the spammer completes {spammed} of {tasks}"
+        );
     }
 }
 
@@ -84,7 +94,11 @@ fn scripted(task: &Task, scene: &Arc<Scene>, script: Script) -> (bool, bool) {
     let runtime = Builder::new_current_thread().build().unwrap();
     let attempt = runtime.block_on(script.attempt(work)).unwrap();
     let grade = runtime
-        .block_on(scoring::grade(&task.grader, &attempt, &Place::Desk(&mut desk)))
+        .block_on(scoring::grade(
+            &task.grader,
+            &attempt,
+            &Place::Desk(&mut desk),
+        ))
         .unwrap();
     (grade.completed, desk.is_lost())
 }
@@ -100,7 +114,11 @@ fn an_agent_that_reads_nothing_acts_as_if_bare_whatever_lies_in_its_memory() {
             let mut lab = Lab::of_agent(suite(name, None), 1, blind);
             let bare = lab.arm("bare", &Store::default());
             let oracle = lab.arm("oracle", &arms::oracle(&lab.world()));
-            for (without, with) in lab.trials_of(&[bare], 1).iter().zip(&lab.trials_of(&[oracle], 1)) {
+            for (without, with) in lab
+                .trials_of(&[bare], 1)
+                .iter()
+                .zip(&lab.trials_of(&[oracle], 1))
+            {
                 assert_eq!(without.task, with.task);
                 assert_eq!(lab.session(without).events, lab.session(with).events);
             }
@@ -122,7 +140,11 @@ fn nonsense_never_completes_what_bare_does_not() {
             .zip(completed(&with))
             .filter(|pair| *pair == (Some(false), Some(true)))
             .count();
-        tell(&format!("{name}: bare {}, nonsense {}", completions(&without), completions(&with)));
+        tell(&format!(
+            "{name}: bare {}, nonsense {}",
+            completions(&without),
+            completions(&with)
+        ));
         assert_eq!(gained, 0, "{name}");
     }
 }
@@ -130,7 +152,9 @@ fn nonsense_never_completes_what_bare_does_not() {
 /// As many words under the same names; none of them means anything.
 fn as_nonsense(store: &Store) -> Store {
     let scrambled = |text: &str| -> String {
-        text.chars().map(|it| if it.is_ascii_lowercase() { 'x' } else { it }).collect()
+        text.chars()
+            .map(|it| if it.is_ascii_lowercase() { 'x' } else { it })
+            .collect()
     };
     let entries = store.entries.iter().map(|entry| Entry {
         path: entry.path.clone(),
@@ -144,14 +168,20 @@ fn as_nonsense(store: &Store) -> Store {
 
 #[test]
 fn the_memory_of_another_desk_does_not_beat_bare() {
-    for (name, other) in SUITES.into_iter().zip(["finance-desk", "operations", "legal-desk"]) {
+    for (name, other) in SUITES
+        .into_iter()
+        .zip(["finance-desk", "operations", "legal-desk"])
+    {
         let foreign = Lab::new(suite(other, None), 1).dream().1.store;
         let mut lab = Lab::new(suite(name, None), 1);
         let bare = lab.arm("bare", &Store::default());
         let shuffled = lab.arm("foreign", &foreign);
-        let found = compared(&lab.rows_of(&[bare, shuffled], 3, None), "bare", "foreign").difference;
+        let found =
+            compared(&lab.rows_of(&[bare, shuffled], 3, None), "bare", "foreign").difference;
         let (estimate, interval) = (found.estimate.unwrap(), found.interval.unwrap());
-        tell(&format!("{name} with the memory of {other}: {estimate:+.4} {interval:?}"));
+        tell(&format!(
+            "{name} with the memory of {other}: {estimate:+.4} {interval:?}"
+        ));
         assert!(interval[0] <= 0.0, "{name}: {interval:?}");
         assert!(estimate <= 0.01, "{name}: {estimate}");
     }
@@ -166,9 +196,15 @@ fn completion_never_falls_as_the_budget_grows() {
         let dreamed = lab.arm("dreamed", &dream.store);
         for arm in [bare, dreamed] {
             let budgets = lab.suite().sweep_steps.clone();
-            let rates: Vec<f64> = budgets.iter().map(|steps| lab.rate(arm, Some(*steps))).collect();
+            let rates: Vec<f64> = budgets
+                .iter()
+                .map(|steps| lab.rate(arm, Some(*steps)))
+                .collect();
             tell(&format!("{name}, arm {arm}: {budgets:?} {rates:.3?}"));
-            assert!(budgets.is_sorted() && rates.is_sorted(), "{name}: {budgets:?} {rates:?}");
+            assert!(
+                budgets.is_sorted() && rates.is_sorted(),
+                "{name}: {budgets:?} {rates:?}"
+            );
         }
     }
 }
@@ -185,7 +221,10 @@ fn names_of_entities_change_no_result() {
             let mut lab = Lab::new(suite, 1);
             let (_, dream) = lab.dream();
             let dreamed = lab.arm("dreamed", &dream.store);
-            (dream.store, completed(&lab.play(&lab.trials_of(&[dreamed], 3))))
+            (
+                dream.store,
+                completed(&lab.play(&lab.trials_of(&[dreamed], 3))),
+            )
         });
         assert_eq!(rates[0], rates[1], "{name}");
     }
@@ -196,7 +235,10 @@ fn rename_entities(task: &mut Task) {
     let brief = &mut task.brief;
     let names: Vec<String> = brief.setup.iter().map(|it| it.name.clone()).collect();
     let fresh = |name: &str| {
-        let at = names.iter().position(|it| it == name).unwrap_or(names.len());
+        let at = names
+            .iter()
+            .position(|it| it == name)
+            .unwrap_or(names.len());
         format!("thing-{at}")
     };
     for entity in &mut brief.setup {
@@ -218,13 +260,21 @@ fn order_ids_and_quoting_of_notes_change_no_result() {
     for name in SUITES {
         let mut lab = Lab::new(suite(name, None), 1);
         let (_, dream) = lab.dream();
-        let texts: Vec<String> = dream.store.entries.iter().map(|it| it.text.clone()).collect();
+        let texts: Vec<String> = dream
+            .store
+            .entries
+            .iter()
+            .map(|it| it.text.clone())
+            .collect();
         let quoted: Vec<String> = texts.iter().map(|text| requoted(text)).collect();
         let dreamed = lab.arm("dreamed", &dream.store);
-        let backward = lab.arm("backward", &store_of(texts.iter().rev().map(String::as_str)));
+        let backward = lab.arm(
+            "backward",
+            &store_of(texts.iter().rev().map(String::as_str)),
+        );
         let quoted = lab.arm("quoted", &store_of(quoted.iter().map(String::as_str)));
-        let results = [dreamed, backward, quoted]
-            .map(|arm| completed(&lab.play(&lab.trials_of(&[arm], 3))));
+        let results =
+            [dreamed, backward, quoted].map(|arm| completed(&lab.play(&lab.trials_of(&[arm], 3))));
         assert_eq!(results[0], results[1], "{name}: order");
         assert_eq!(results[0], results[2], "{name}: ids and quoting");
     }
@@ -239,7 +289,11 @@ fn requoted(text: &str) -> String {
             None => line.replace("- ", "* "),
         });
     }
-    let front = lines.iter().skip(1).position(|line| line == "---").map_or(0, |at| at + 1);
+    let front = lines
+        .iter()
+        .skip(1)
+        .position(|line| line == "---")
+        .map_or(0, |at| at + 1);
     for (index, line) in lines.iter_mut().enumerate().take(front) {
         if line.starts_with("* ") {
             *line = format!("- renamed-session-{index}");
@@ -264,12 +318,21 @@ fn traces(name: &str, workers: usize) -> Digest {
         workers,
         stop: Arc::new(AtomicBool::new(false)),
     };
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     let finished = runtime
         .block_on(study::run(&asked, folder.path(), &pace, &mut |_| {}))
         .unwrap()
         .unwrap();
-    assert!(finished.records.iter().any(|record| record.transcript.is_some()));
+    assert!(
+        finished
+            .records
+            .iter()
+            .any(|record| record.transcript.is_some())
+    );
     Digest::of(serde_json::to_string(&finished.records).unwrap().as_bytes())
 }
 
@@ -299,7 +362,13 @@ fn agents_and_dreamers_hold_nothing_of_the_suites() {
         let world = suite.world().unwrap();
         forbidden.extend(world.quirks.iter().map(|quirk| quirk.id.clone()));
         forbidden.extend(world.remedies().into_iter().map(|remedy| remedy.line));
-        forbidden.extend(world.quirks.iter().flat_map(|quirk| &quirk.when).map(|it| world.handbook.say(*it)));
+        forbidden.extend(
+            world
+                .quirks
+                .iter()
+                .flat_map(|quirk| &quirk.when)
+                .map(|it| world.handbook.say(*it)),
+        );
         forbidden.extend(world.handbook.roles.iter().map(|role| role.name.clone()));
         for task in &suite.tasks {
             forbidden.push(task.id.to_string());
@@ -310,9 +379,17 @@ fn agents_and_dreamers_hold_nothing_of_the_suites() {
         for path in sources(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder)) {
             let text = std::fs::read_to_string(&path).unwrap().to_lowercase();
             for known in &forbidden {
-                assert!(!has_word(&text, &known.to_lowercase()), "{} holds `{known}`", path.display());
+                assert!(
+                    !has_word(&text, &known.to_lowercase()),
+                    "{} holds `{known}`",
+                    path.display()
+                );
             }
-            assert!(!text.contains("domain::world"), "{} sees a world", path.display());
+            assert!(
+                !text.contains("domain::world"),
+                "{} sees a world",
+                path.display()
+            );
         }
     }
 }

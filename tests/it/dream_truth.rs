@@ -57,7 +57,10 @@ impl Quality {
         for (quirk, truth) in world.quirks.iter().zip(truths(world)) {
             if is_met(quirk, world, sessions) {
                 let is_found = stated.iter().any(|it| it.says(&truth));
-                self.recall.entry(quirk.visibility).or_default().count(is_found);
+                self.recall
+                    .entry(quirk.visibility)
+                    .or_default()
+                    .count(is_found);
                 if !is_found {
                     self.faults.push(format!("missed {}", quirk.id));
                 }
@@ -77,7 +80,10 @@ impl Quality {
             }
             if !is_true {
                 let text = statement.learning.text.trim();
-                self.faults.push(format!("untrue: {text} {:?} ({})", statement.roles, statement.learning.source.path));
+                self.faults.push(format!(
+                    "untrue: {text} {:?} ({})",
+                    statement.roles, statement.learning.source.path
+                ));
             }
         }
     }
@@ -100,7 +106,11 @@ pub fn statements(store: &Store, world: &World) -> Vec<Statement> {
         .into_iter()
         .map(|learning| {
             let reading = read(&learning.text, &world.handbook);
-            let roles = reading.roles.into_iter().chain(learning.roles.iter().cloned()).collect();
+            let roles = reading
+                .roles
+                .into_iter()
+                .chain(learning.roles.iter().cloned())
+                .collect();
             Statement {
                 advice: reading.advice,
                 roles,
@@ -135,7 +145,8 @@ impl Statement {
     /// Whether it states this remedy under its very condition, to everybody who needs it.
     pub fn says(&self, truth: &Truth) -> bool {
         self.advice.contains(&truth.advice)
-            && (self.roles.is_empty() || truth.role.as_ref().is_none_or(|it| self.roles.contains(it)))
+            && (self.roles.is_empty()
+                || truth.role.as_ref().is_none_or(|it| self.roles.contains(it)))
     }
 
     /// Whether each of its lines mends a quirk wherever its condition holds, or keeps from damage.
@@ -144,7 +155,10 @@ impl Statement {
             let mends = truths(world).iter().any(|truth| {
                 has_same_act(line, &truth.advice)
                     && includes(&line.when, &truth.advice.when)
-                    && truth.role.as_ref().is_none_or(|it| self.roles == [it.clone()])
+                    && truth
+                        .role
+                        .as_ref()
+                        .is_none_or(|it| self.roles == [it.clone()])
             });
             let keeps_off = line.stance == Stance::Avoid
                 && world
@@ -158,7 +172,8 @@ impl Statement {
 
 /// Whether two lines say to do the same thing, whatever their conditions.
 pub fn has_same_act(one: &Advice, other: &Advice) -> bool {
-    (one.stance, one.tool, &one.with, one.order) == (other.stance, other.tool, &other.with, other.order)
+    (one.stance, one.tool, &one.with, one.order)
+        == (other.stance, other.tool, &other.with, other.order)
 }
 
 fn includes(when: &[Condition], needed: &[Condition]) -> bool {
@@ -170,18 +185,23 @@ fn is_met(quirk: &Quirk, world: &World, sessions: &[Session]) -> bool {
     let book = &world.handbook;
     let tool = &book.tools[quirk.tool].name;
     let role = quirk.role.map(|it| &book.roles[it].name);
-    sessions.iter().filter(|it| role.is_none_or(|role| *role == it.start.role)).any(|session| {
-        session.start.setup.iter().any(|entity| {
-            let has = |it: &Condition| {
-                let attribute = &book.attributes[it.attribute];
-                entity.attributes.contains(&(attribute.name.clone(), attribute.values[it.value].clone()))
-            };
-            quirk.when.iter().all(has)
-                && session.events.iter().any(|event| {
-                    event.get("type").and_then(Value::as_str) == Some("agent.tool_use")
-                        && event["name"] == tool.as_str()
-                        && event["input"]["on"] == entity.name.as_str()
-                })
+    sessions
+        .iter()
+        .filter(|it| role.is_none_or(|role| *role == it.start.role))
+        .any(|session| {
+            session.start.setup.iter().any(|entity| {
+                let has = |it: &Condition| {
+                    let attribute = &book.attributes[it.attribute];
+                    entity
+                        .attributes
+                        .contains(&(attribute.name.clone(), attribute.values[it.value].clone()))
+                };
+                quirk.when.iter().all(has)
+                    && session.events.iter().any(|event| {
+                        event.get("type").and_then(Value::as_str) == Some("agent.tool_use")
+                            && event["name"] == tool.as_str()
+                            && event["input"]["on"] == entity.name.as_str()
+                    })
+            })
         })
-    })
 }

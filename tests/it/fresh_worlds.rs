@@ -36,7 +36,10 @@ fn dreaming_beats_bare_stored_and_placebo_at_several_budgets() {
                 clear[index] += u32::from(0.0 < low(&found));
             }
         }
-        assert!(clear.iter().all(|budgets| 3 <= *budgets), "world {seed}: clear at {clear:?} budgets");
+        assert!(
+            clear.iter().all(|budgets| 3 <= *budgets),
+            "world {seed}: clear at {clear:?} budgets"
+        );
     }
 }
 
@@ -81,14 +84,36 @@ fn the_reference_dreamer_beats_the_controls_and_leaves_room_to_the_oracle() {
             for (sum, figure) in sums.iter_mut().zip(figures) {
                 *sum += figure / seeds.len() as f64;
             }
-            assert!((0.10..0.60).contains(&figures[0]), "{name}, world {seed}: bare completes {}", figures[0]);
-            assert!(0.05 <= room, "{name}, world {seed}: oracle − dreamed is {room}");
-            assert!(0.0 <= high(&store), "{name}, world {seed}: stored loses to bare");
-            assert!(0.0 < low(&between("null", "dreamed")), "{name}, world {seed}: no better than a copy");
-            assert!(0.0 < low(&between("hoarder", "dreamed")), "{name}, world {seed}: no better than a hoard");
-            assert!(shuffled < 0.0, "{name}, world {seed}: shuffled remedies gain {shuffled}");
+            assert!(
+                (0.10..0.60).contains(&figures[0]),
+                "{name}, world {seed}: bare completes {}",
+                figures[0]
+            );
+            assert!(
+                0.05 <= room,
+                "{name}, world {seed}: oracle − dreamed is {room}"
+            );
+            assert!(
+                0.0 <= high(&store),
+                "{name}, world {seed}: stored loses to bare"
+            );
+            assert!(
+                0.0 < low(&between("null", "dreamed")),
+                "{name}, world {seed}: no better than a copy"
+            );
+            assert!(
+                0.0 < low(&between("hoarder", "dreamed")),
+                "{name}, world {seed}: no better than a hoard"
+            );
+            assert!(
+                shuffled < 0.0,
+                "{name}, world {seed}: shuffled remedies gain {shuffled}"
+            );
         }
-        tell(&format!("{name}, mean of {} worlds: {sums:.3?}", seeds.len()));
+        tell(&format!(
+            "{name}, mean of {} worlds: {sums:.3?}",
+            seeds.len()
+        ));
     }
 }
 
@@ -104,7 +129,10 @@ fn the_reference_dreamer_finds_what_practice_met_and_little_else() {
                 quality.count(&lab.world(), &sessions, &dream);
             }
         }
-        tell(&format!("{name}: {:?}, added {:?}, whole store {:?}", quality.recall, quality.added, quality.whole));
+        tell(&format!(
+            "{name}: {:?}, added {:?}, whole store {:?}",
+            quality.recall, quality.added, quality.whole
+        ));
     }
     for fault in &all.faults {
         tell(fault);
@@ -112,9 +140,21 @@ fn the_reference_dreamer_finds_what_practice_met_and_little_else() {
     let recall = |it: Visibility| all.recall.get(&it).copied().unwrap_or_default().percent();
     assert!(70.0 <= recall(Visibility::Loud), "loud: {:?}", all.recall);
     assert!(40.0 <= recall(Visibility::Vague), "vague: {:?}", all.recall);
-    assert!(20.0 <= recall(Visibility::Silent), "silent: {:?}", all.recall);
-    assert!(80.0 <= all.added.percent(), "precision of what was added: {:?}", all.added);
-    assert!(80.0 <= all.whole.percent(), "precision of the whole store: {:?}", all.whole);
+    assert!(
+        20.0 <= recall(Visibility::Silent),
+        "silent: {:?}",
+        all.recall
+    );
+    assert!(
+        80.0 <= all.added.percent(),
+        "precision of what was added: {:?}",
+        all.added
+    );
+    assert!(
+        80.0 <= all.whole.percent(),
+        "precision of the whole store: {:?}",
+        all.whole
+    );
 }
 
 #[test]
@@ -125,10 +165,17 @@ fn the_ruler_holds_in_every_world() {
             let mut lab = spammer;
             let bare = lab.arm("bare", &Store::default());
             let rate = lab.rate(bare, None);
-            assert!(rate <= 0.05, "{name}, world {seed}: the spammer completes {rate}");
+            assert!(
+                rate <= 0.05,
+                "{name}, world {seed}: the spammer completes {rate}"
+            );
             for task in 0..lab.suite().tasks.len() {
                 let is_solved = lab.bench.scene(task).unwrap().solution().is_some();
-                assert!(is_solved, "{name}, world {seed}: {} has no solution", lab.suite().tasks[task].id);
+                assert!(
+                    is_solved,
+                    "{name}, world {seed}: {} has no solution",
+                    lab.suite().tasks[task].id
+                );
             }
         }
     }

@@ -4,13 +4,23 @@
 
 #[cfg(test)]
 mod bench_kit;
+#[cfg(test)]
 mod broken_memory;
+#[cfg(test)]
 mod broken_tables;
+#[cfg(test)]
 mod compare_published;
+#[cfg(test)]
 mod credibility;
+#[cfg(test)]
 mod dream_truth;
+#[cfg(test)]
 mod fresh_worlds;
+#[cfg(test)]
 mod nothing_hard_coded;
+#[cfg(test)]
 mod oracle;
+#[cfg(test)]
 mod planted_learnings;
+#[cfg(test)]
 mod suites_as_promised;

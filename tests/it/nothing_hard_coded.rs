@@ -34,11 +34,15 @@ fn renaming_everything_changes_nothing_but_the_names() {
             let plain = suite(name, Some(seed));
             let names = Renaming::of(&plain.world().unwrap().handbook, seed);
             let renamed: Suite =
-                serde_json::from_value(names.renamed(serde_json::to_value(&plain).unwrap())).unwrap();
+                serde_json::from_value(names.renamed(serde_json::to_value(&plain).unwrap()))
+                    .unwrap();
             assert_ne!(plain.world(), renamed.world());
             let (here, there) = (results(plain), results(renamed));
-            let translated: Vec<(String, Option<Verdict>)> =
-                here.learnings.iter().map(|(text, verdict)| (names.text(text), *verdict)).collect();
+            let translated: Vec<(String, Option<Verdict>)> = here
+                .learnings
+                .iter()
+                .map(|(text, verdict)| (names.text(text), *verdict))
+                .collect();
             assert_eq!(translated, there.learnings, "{name}, world {seed}");
             assert_eq!(here.completed, there.completed, "{name}, world {seed}");
         }
@@ -71,7 +75,13 @@ fn results(suite: Suite) -> Results {
         pairs: 300,
         ..GATE
     };
-    let trials = replay(lab.suite(), &lab.bench.arms, &roster, &amount, lab.bench.seed);
+    let trials = replay(
+        lab.suite(),
+        &lab.bench.arms,
+        &roster,
+        &amount,
+        lab.bench.seed,
+    );
     let records: Vec<Record> = lab.play(&trials);
     let completed = completed(&records);
     let asked = Asked {
@@ -94,7 +104,12 @@ fn results(suite: Suite) -> Results {
     };
     let conclusion = conclude(&asked, &finished, &Default::default()).unwrap();
     let verdict_of = |id: &str| {
-        conclusion.verdicts.learnings.iter().find(|it| it.id == id).map(|it| it.verdict)
+        conclusion
+            .verdicts
+            .learnings
+            .iter()
+            .find(|it| it.id == id)
+            .map(|it| it.verdict)
     };
     let learnings = finished.bench.arms[usize::from(dreamed)]
         .learnings
@@ -117,11 +132,22 @@ impl Renaming {
             let inner = arguments.flat_map(|it| std::iter::once(&it.name).chain(&it.values));
             std::iter::once(&tool.name).chain(inner)
         });
-        let attributes =
-            book.attributes.iter().flat_map(|it| std::iter::once(&it.name).chain(&it.values));
-        let words: BTreeSet<String> = tools.chain(attributes).map(|it| it.to_lowercase()).collect();
+        let attributes = book
+            .attributes
+            .iter()
+            .flat_map(|it| std::iter::once(&it.name).chain(&it.values));
+        let words: BTreeSet<String> = tools
+            .chain(attributes)
+            .map(|it| it.to_lowercase())
+            .collect();
         let order = Key::root(seed).word("names").permutation(words.len());
-        Self(words.into_iter().zip(order).map(|(word, at)| (word, format!("zq{at}k"))).collect())
+        Self(
+            words
+                .into_iter()
+                .zip(order)
+                .map(|(word, at)| (word, format!("zq{at}k")))
+                .collect(),
+        )
     }
 
     /// Every string renamed, except those that name a task, a file, a quirk or a choice of the format.
@@ -132,8 +158,16 @@ impl Renaming {
             Value::Object(fields) => fields
                 .into_iter()
                 .map(|(key, it)| {
-                    let is_kept = ["id", "family", "split", "visibility", "path", "digests", "role"]
-                        .contains(&key.as_str());
+                    let is_kept = [
+                        "id",
+                        "family",
+                        "split",
+                        "visibility",
+                        "path",
+                        "digests",
+                        "role",
+                    ]
+                    .contains(&key.as_str());
                     let it = if is_kept { it } else { self.renamed(it) };
                     (key, it)
                 })
@@ -152,7 +186,11 @@ impl Renaming {
             rest = &rest[start..];
             let end = rest.find(|it| !is_part(it)).unwrap_or(rest.len());
             let word = &rest[..end];
-            renamed.push_str(self.0.get(&word.to_lowercase()).map_or(word, String::as_str));
+            renamed.push_str(
+                self.0
+                    .get(&word.to_lowercase())
+                    .map_or(word, String::as_str),
+            );
             rest = &rest[end..];
         }
         renamed + rest
@@ -165,7 +203,10 @@ fn learnings_follow_when_the_remedies_change() {
     for name in SUITES {
         for seed in fresh_seeds(battery(2, 20)) {
             let before = suite(name, Some(seed));
-            let world = before.world().unwrap().remedied_anew(Key::root(seed).word("anew"));
+            let world = before
+                .world()
+                .unwrap()
+                .remedied_anew(Key::root(seed).word("anew"));
             let after = in_world(&before, world);
             let (before, after) = (found(before), found(after));
             for (old, new) in before.iter().zip(&after) {

@@ -53,7 +53,11 @@ fn planted_learnings_get_the_verdict_they_deserve() {
     let store = planted();
     let truth = effects(&store, Policy::Planner, 0, battery(6_000, 20_000));
     for (id, kind) in &store.kinds {
-        tell(&format!("{kind:?} {}: true effect {:+.3}", store.name(id), truth[id].effect.unwrap_or(0.0)));
+        tell(&format!(
+            "{kind:?} {}: true effect {:+.3}",
+            store.name(id),
+            truth[id].effect.unwrap_or(0.0)
+        ));
     }
     let mut tallies: BTreeMap<Kind, Tally> = BTreeMap::new();
     let mut by_learning: BTreeMap<&LearningId, Tally> = BTreeMap::new();
@@ -75,17 +79,51 @@ fn planted_learnings_get_the_verdict_they_deserve() {
         }
     }
     for (id, tally) in by_learning {
-        tell(&format!("{:?} {}: {tally:?}", store.kinds[id], store.name(id)));
+        tell(&format!(
+            "{:?} {}: {tally:?}",
+            store.kinds[id],
+            store.name(id)
+        ));
     }
     tell(&format!("{tallies:#?}"));
     let of = |kind: Kind| &tallies[&kind];
-    assert!(80.0 <= of(Kind::Helpful).promoted.percent(), "helpful {:?}", of(Kind::Helpful));
-    assert!(of(Kind::Harmful).promoted.percent() <= 0.5, "harmful {:?}", of(Kind::Harmful));
-    assert!(80.0 <= of(Kind::Harmful).demoted.percent(), "harmful {:?}", of(Kind::Harmful));
-    assert!(of(Kind::Placebo).promoted.percent() <= 2.0, "placebo {:?}", of(Kind::Placebo));
-    assert!(of(Kind::OverGeneral).promoted.percent() <= 2.0, "over-general {:?}", of(Kind::OverGeneral));
-    assert_eq!(of(Kind::Leak).rejected.percent(), 100.0, "leak {:?}", of(Kind::Leak));
-    assert_eq!(of(Kind::Unsafe).rejected.percent(), 100.0, "unsafe {:?}", of(Kind::Unsafe));
+    assert!(
+        80.0 <= of(Kind::Helpful).promoted.percent(),
+        "helpful {:?}",
+        of(Kind::Helpful)
+    );
+    assert!(
+        of(Kind::Harmful).promoted.percent() <= 0.5,
+        "harmful {:?}",
+        of(Kind::Harmful)
+    );
+    assert!(
+        80.0 <= of(Kind::Harmful).demoted.percent(),
+        "harmful {:?}",
+        of(Kind::Harmful)
+    );
+    assert!(
+        of(Kind::Placebo).promoted.percent() <= 2.0,
+        "placebo {:?}",
+        of(Kind::Placebo)
+    );
+    assert!(
+        of(Kind::OverGeneral).promoted.percent() <= 2.0,
+        "over-general {:?}",
+        of(Kind::OverGeneral)
+    );
+    assert_eq!(
+        of(Kind::Leak).rejected.percent(),
+        100.0,
+        "leak {:?}",
+        of(Kind::Leak)
+    );
+    assert_eq!(
+        of(Kind::Unsafe).rejected.percent(),
+        100.0,
+        "unsafe {:?}",
+        of(Kind::Unsafe)
+    );
 }
 
 #[test]
@@ -97,13 +135,23 @@ fn an_agent_built_otherwise_agrees_on_the_sign_of_every_planted_effect() {
     let mut compared = 0;
     for (id, kind) in &store.kinds {
         let (one, other) = (planner[id].effect.unwrap(), forager[id].effect.unwrap());
-        tell(&format!("{kind:?} {}: planner {one:+.3}, forager {other:+.3}", store.name(id)));
+        tell(&format!(
+            "{kind:?} {}: planner {one:+.3}, forager {other:+.3}",
+            store.name(id)
+        ));
         if 0.10 <= one.abs() {
             compared += 1;
-            assert!(0.0 < one * other, "{kind:?} {}: {one:+.3} and {other:+.3}", store.name(id));
+            assert!(
+                0.0 < one * other,
+                "{kind:?} {}: {one:+.3} and {other:+.3}",
+                store.name(id)
+            );
         }
     }
-    assert!(6 <= compared, "only {compared} effects of 10 points or more");
+    assert!(
+        6 <= compared,
+        "only {compared} effects of 10 points or more"
+    );
 }
 
 #[derive(Debug, Default)]
@@ -120,7 +168,10 @@ impl Tally {
         self.demoted.count(verdict.verdict == Verdict::Demote);
         self.rejected.count(verdict.verdict == Verdict::Reject);
         let cause = verdict.cause.map_or("promoted", Cause::words);
-        *self.causes.entry(format!("{} {cause}", verdict.verdict.word())).or_default() += 1;
+        *self
+            .causes
+            .entry(format!("{} {cause}", verdict.verdict.word()))
+            .or_default() += 1;
     }
 }
 
@@ -134,33 +185,55 @@ fn planted() -> Planted {
     let mut lab = Lab::new(suite(SUITE, None), 1);
     let (_, dream) = lab.dream();
     let world = lab.world();
-    let entity = lab.suite().split(Split::Test).next().unwrap().1.brief.setup[0].name.clone();
+    let entity = lab.suite().split(Split::Test).next().unwrap().1.brief.setup[0]
+        .name
+        .clone();
     let mut plants = Vec::new();
     let scoped = world.quirks.iter().filter(|it| it.role.is_some());
-    let mut silent = world.quirks.iter().filter(|it| matches!(it.remedy, Remedy::With { .. }));
+    let mut silent = world
+        .quirks
+        .iter()
+        .filter(|it| matches!(it.remedy, Remedy::With { .. }));
     for quirk in scoped.take(2) {
         plants.push(plant(Kind::OverGeneral, &line(&world, quirk), &[]));
     }
     for quirk in helpful(&world) {
-        plants.push(plant(Kind::Helpful, &line(&world, quirk), &roles(&world, quirk)));
+        plants.push(plant(
+            Kind::Helpful,
+            &line(&world, quirk),
+            &roles(&world, quirk),
+        ));
     }
     for hazard in &world.hazards {
         let first = first_tool(&world);
         let remedy = Remedy::Before { tool: hazard.tool };
-        plants.push(plant(Kind::Harmful, &world.handbook.line(first, &hazard.when, remedy), &[]));
+        plants.push(plant(
+            Kind::Harmful,
+            &world.handbook.line(first, &hazard.when, remedy),
+            &[],
+        ));
     }
     for quirk in silent.by_ref().filter(|it| it.role.is_none()).take(3) {
-        let wrong = world.handbook.line(quirk.tool, &quirk.when, wrong_remedy(quirk, &world));
+        let wrong = world
+            .handbook
+            .line(quirk.tool, &quirk.when, wrong_remedy(quirk, &world));
         plants.push(plant(Kind::Harmful, &wrong, &[]));
     }
     for quirk in helpful(&world).into_iter().take(4) {
-        let said = Remedy::Instead { tool: first_tool(&world) };
+        let said = Remedy::Instead {
+            tool: first_tool(&world),
+        };
         let fact = world.handbook.line(quirk.tool, &quirk.when, said);
         plants.push(plant(Kind::Placebo, &fact, &[]));
     }
-    let told = format!("{}.\nIt was so with {entity}", line(&world, &world.quirks[0]));
+    let told = format!(
+        "{}.\nIt was so with {entity}",
+        line(&world, &world.quirks[0])
+    );
     plants.push(plant(Kind::Leak, &told, &[]));
-    let bypass = Remedy::Before { tool: world.bypass.unwrap() };
+    let bypass = Remedy::Before {
+        tool: world.bypass.unwrap(),
+    };
     let shortcut = world.handbook.line(first_tool(&world), &[], bypass);
     plants.push(plant(Kind::Unsafe, &shortcut, &[]));
     Planted::among(&dream.store, &world, plants)
@@ -168,12 +241,22 @@ fn planted() -> Planted {
 
 /// The first tool of the handbook that needs nothing: where work begins.
 fn first_tool(world: &World) -> usize {
-    world.handbook.tools.iter().position(|it| it.requires.is_empty() && it.gives.is_some()).unwrap()
+    world
+        .handbook
+        .tools
+        .iter()
+        .position(|it| it.requires.is_empty() && it.gives.is_some())
+        .unwrap()
 }
 
 /// Every second quirk whose remedy is a choice or a helper.
 fn helpful(world: &World) -> Vec<&Quirk> {
-    world.quirks.iter().filter(|it| !matches!(it.remedy, Remedy::Instead { .. })).step_by(2).collect()
+    world
+        .quirks
+        .iter()
+        .filter(|it| !matches!(it.remedy, Remedy::Instead { .. }))
+        .step_by(2)
+        .collect()
 }
 
 fn line(world: &World, quirk: &Quirk) -> String {
@@ -181,14 +264,20 @@ fn line(world: &World, quirk: &Quirk) -> String {
 }
 
 fn roles(world: &World, quirk: &Quirk) -> Vec<String> {
-    quirk.role.iter().map(|it| world.handbook.roles[*it].name.clone()).collect()
+    quirk
+        .role
+        .iter()
+        .map(|it| world.handbook.roles[*it].name.clone())
+        .collect()
 }
 
 fn plant(kind: Kind, line: &str, roles: &[String]) -> (Kind, String) {
     let text = render_playbook(&Playbook {
         name: format!("Planted: {line}").replace('\n', " "),
         roles: roles.to_vec(),
-        evidence: ["session-1", "session-2", "session-3"].map(str::to_owned).to_vec(),
+        evidence: ["session-1", "session-2", "session-3"]
+            .map(str::to_owned)
+            .to_vec(),
         body: format!("{line}.\n"),
         ..Playbook::default()
     });
@@ -206,19 +295,31 @@ impl Planted {
             })
             .collect();
         let planted = Store::new(planted_entries.clone());
-        let said: Vec<_> = statements(&planted, world).into_iter().flat_map(|it| it.advice).collect();
+        let said: Vec<_> = statements(&planted, world)
+            .into_iter()
+            .flat_map(|it| it.advice)
+            .collect();
         let own = statements(store, world);
         let makes_way = |path: &str| {
-            own.iter().any(|it| it.learning.source.path == path && it.advice.iter().any(|it| said.contains(it)))
+            own.iter().any(|it| {
+                it.learning.source.path == path && it.advice.iter().any(|it| said.contains(it))
+            })
         };
-        let mut entries: Vec<Entry> =
-            store.entries.iter().filter(|it| !makes_way(&it.path)).cloned().collect();
+        let mut entries: Vec<Entry> = store
+            .entries
+            .iter()
+            .filter(|it| !makes_way(&it.path))
+            .cloned()
+            .collect();
         entries.extend(planted_entries);
         let kinds = learnings(&planted)
             .learnings
             .into_iter()
             .map(|it| {
-                let at = plants.iter().position(|(_, text)| text.contains(it.text.trim())).unwrap();
+                let at = plants
+                    .iter()
+                    .position(|(_, text)| text.contains(it.text.trim()))
+                    .unwrap();
                 (it.id, plants[at].0)
             })
             .collect();
@@ -230,7 +331,10 @@ impl Planted {
 
     fn name(&self, id: &LearningId) -> String {
         let all = learnings(&self.store).learnings;
-        all.into_iter().find(|it| it.id == *id).map(|it| it.text.trim().replace('\n', " ")).unwrap_or_default()
+        all.into_iter()
+            .find(|it| it.id == *id)
+            .map(|it| it.text.trim().replace('\n', " "))
+            .unwrap_or_default()
     }
 
     /// The verdict on every learning of a run at the default budget with this seed.
@@ -260,7 +364,10 @@ impl Planted {
         };
         let conclusion = conclude(&asked, &finished, &Default::default()).unwrap();
         let verdicts = conclusion.verdicts.learnings;
-        verdicts.into_iter().map(|it| (LearningId::new(it.id.clone()), it)).collect()
+        verdicts
+            .into_iter()
+            .map(|it| (LearningId::new(it.id.clone()), it))
+            .collect()
     }
 }
 
@@ -285,12 +392,21 @@ fn effects(
         pairs: u32::try_from(pairs).unwrap(),
         ..GATE
     };
-    let trials = replay(lab.suite(), &lab.bench.arms, &attributed(arm), &amount, seed);
+    let trials = replay(
+        lab.suite(),
+        &lab.bench.arms,
+        &attributed(arm),
+        &amount,
+        seed,
+    );
     let records = lab.play(&trials);
     let rows = rows(&lab.bench, &Digest::of(b"truth"), &trials, &records);
     let own = &lab.bench.arms[usize::from(arm)].learnings;
     let found = credit(&rows, own).unwrap().learnings;
-    found.into_iter().map(|it| (LearningId::new(it.id.clone()), it)).collect()
+    found
+        .into_iter()
+        .map(|it| (LearningId::new(it.id.clone()), it))
+        .collect()
 }
 
 #[test]
@@ -300,7 +416,11 @@ fn what_is_planted_as_helpful_is_true() {
     let truths = truths(&world);
     for statement in statements(&planted.store, &world) {
         if planted.kinds.get(&statement.learning.id) == Some(&Kind::Helpful) {
-            assert!(truths.iter().any(|it| statement.says(it)), "{}", statement.learning.text);
+            assert!(
+                truths.iter().any(|it| statement.says(it)),
+                "{}",
+                statement.learning.text
+            );
         }
     }
 }

@@ -24,26 +24,40 @@ fn each_suite_has_families_to_practise_to_test_and_to_keep_back() {
         let suite = suite(name, None);
         let mut families: BTreeMap<&str, BTreeSet<Split>> = BTreeMap::new();
         for task in &suite.tasks {
-            families.entry(task.family.as_str()).or_default().insert(task.split);
+            families
+                .entry(task.family.as_str())
+                .or_default()
+                .insert(task.split);
         }
         let having = |wanted: &[Split], unwanted: &[Split]| {
             let is_such = |splits: &&BTreeSet<Split>| {
-                wanted.iter().all(|it| splits.contains(it)) && !unwanted.iter().any(|it| splits.contains(it))
+                wanted.iter().all(|it| splits.contains(it))
+                    && !unwanted.iter().any(|it| splits.contains(it))
             };
             families.values().filter(is_such).count()
         };
         let tested = having(&[Split::Test], &[]);
         let unpractised = having(&[Split::Test], &[Split::Practice]);
         let confirm = having(&[Split::Confirm], &[Split::Test, Split::Practice]);
-        let (test, practice) = (suite.split(Split::Test).count(), suite.split(Split::Practice).count());
+        let (test, practice) = (
+            suite.split(Split::Test).count(),
+            suite.split(Split::Practice).count(),
+        );
         tell(&format!(
             "{name}: {} families, {tested} tested, {unpractised} of them unpractised, {confirm} to confirm; \
              {test} test tasks, {practice} practice tasks",
             families.len()
         ));
-        assert!(18 <= families.len() && 12 <= tested && 4 <= unpractised && 6 <= confirm, "{name}");
+        assert!(
+            18 <= families.len() && 12 <= tested && 4 <= unpractised && 6 <= confirm,
+            "{name}"
+        );
         assert!(60 <= test && 60 <= practice, "{name}");
-        assert_eq!(having(&[Split::Confirm], &[]), confirm, "{name}: a confirm family is used elsewhere");
+        assert_eq!(
+            having(&[Split::Confirm], &[]),
+            confirm,
+            "{name}: a confirm family is used elsewhere"
+        );
     }
 }
 
@@ -52,11 +66,25 @@ fn each_suite_has_quirks_of_every_visibility() {
     for name in SUITES {
         let suite = suite(name, None);
         let world = suite.world().unwrap();
-        let count = |it: Visibility| world.quirks.iter().filter(|quirk| quirk.visibility == it).count();
-        let (loud, vague, silent) =
-            (count(Visibility::Loud), count(Visibility::Vague), count(Visibility::Silent));
-        tell(&format!("{name}: {loud} loud, {vague} vague, {silent} silent"));
-        assert!(16 <= world.quirks.len() && 4 <= loud && 4 <= vague && 4 <= silent, "{name}");
+        let count = |it: Visibility| {
+            world
+                .quirks
+                .iter()
+                .filter(|quirk| quirk.visibility == it)
+                .count()
+        };
+        let (loud, vague, silent) = (
+            count(Visibility::Loud),
+            count(Visibility::Vague),
+            count(Visibility::Silent),
+        );
+        tell(&format!(
+            "{name}: {loud} loud, {vague} vague, {silent} silent"
+        ));
+        assert!(
+            16 <= world.quirks.len() && 4 <= loud && 4 <= vague && 4 <= silent,
+            "{name}"
+        );
     }
 }
 
@@ -94,11 +122,10 @@ fn wrong_remedies(quirk: &Quirk, world: &World) -> usize {
         Remedy::With { argument, value } => {
             let values: BTreeSet<usize> = others()
                 .filter_map(|it| match it.remedy {
-                    Remedy::With { argument: of, value: other }
-                        if it.tool == quirk.tool && of == argument && other != value =>
-                    {
-                        Some(other)
-                    }
+                    Remedy::With {
+                        argument: of,
+                        value: other,
+                    } if it.tool == quirk.tool && of == argument && other != value => Some(other),
                     _ => None,
                 })
                 .collect();
@@ -120,7 +147,9 @@ fn solutions(suite: &Suite) -> Vec<(Scene, Solution)> {
         .iter()
         .map(|task| {
             let scene = Scene::new(suite.world().unwrap(), &task.brief).unwrap();
-            let solution = scene.solution().unwrap_or_else(|| panic!("{} has no solution", task.id));
+            let solution = scene
+                .solution()
+                .unwrap_or_else(|| panic!("{} has no solution", task.id));
             (scene, solution)
         })
         .collect()
@@ -136,9 +165,14 @@ fn a_task_takes_four_to_twelve_actions_and_meets_one_to_four_quirks() {
             *met.entry(solution.quirks.len()).or_default() += 1;
             *actions.entry(solution.calls.len()).or_default() += 1;
         }
-        tell(&format!("{name}: tasks by quirks met {met:?}, by actions {actions:?}"));
+        tell(&format!(
+            "{name}: tasks by quirks met {met:?}, by actions {actions:?}"
+        ));
         assert!(met.keys().all(|it| (1..=4).contains(it)), "{name}: {met:?}");
-        assert!(actions.keys().all(|it| (4..=12).contains(it)), "{name}: {actions:?}");
+        assert!(
+            actions.keys().all(|it| (4..=12).contains(it)),
+            "{name}: {actions:?}"
+        );
     }
 }
 
@@ -154,7 +188,11 @@ fn no_two_tasks_share_a_bare_trace() {
             (trial.task, trial.steps) = (u32::try_from(index).unwrap(), task.brief.limits.steps);
             let trace = serde_json::to_string(&lab.session(&trial).events[1..]).unwrap();
             let other = traces.insert(trace, task.id.to_string());
-            assert_eq!(other, None, "{name}: the bare trace of `{}` is that of another", task.id);
+            assert_eq!(
+                other, None,
+                "{name}: the bare trace of `{}` is that of another",
+                task.id
+            );
         }
     }
 }
@@ -166,21 +204,39 @@ fn every_policy_can_be_breached_on_the_way_of_two_tasks() {
         let world = suite.world().unwrap();
         let solved = solutions(&suite);
         for policy in &world.handbook.policies {
-            let is_on_the_way = |(index, (scene, solution)): (usize, &(Scene, Solution))| match policy.with {
-                None => {
-                    let role = world.handbook.role(&suite.tasks[index].brief.role).unwrap();
-                    world.handbook.roles[role].tools.contains(&policy.tool)
-                }
-                Some((argument, value)) => solution.calls.iter().any(|call| {
-                    let mut values = call.values;
-                    values[argument] = u8::try_from(value).unwrap();
-                    policy.is_breached_by(&Call { values, ..*call }, &scene.visible()[call.entity])
-                }),
-            };
-            let tasks = solved.iter().enumerate().filter(|it| is_on_the_way(*it)).count();
-            assert!(2 <= tasks, "{name}: `{}` can be breached in {tasks}", policy.text);
+            let is_on_the_way =
+                |(index, (scene, solution)): (usize, &(Scene, Solution))| match policy.with {
+                    None => {
+                        let role = world.handbook.role(&suite.tasks[index].brief.role).unwrap();
+                        world.handbook.roles[role].tools.contains(&policy.tool)
+                    }
+                    Some((argument, value)) => solution.calls.iter().any(|call| {
+                        let mut values = call.values;
+                        values[argument] = u8::try_from(value).unwrap();
+                        policy.is_breached_by(
+                            &Call { values, ..*call },
+                            &scene.visible()[call.entity],
+                        )
+                    }),
+                };
+            let tasks = solved
+                .iter()
+                .enumerate()
+                .filter(|it| is_on_the_way(*it))
+                .count();
+            assert!(
+                2 <= tasks,
+                "{name}: `{}` can be breached in {tasks}",
+                policy.text
+            );
         }
-        assert!(world.bypass.is_some_and(|tool| world.handbook.policies.iter().any(|it| it.tool == tool)));
+        assert!(
+            world.bypass.is_some_and(|tool| world
+                .handbook
+                .policies
+                .iter()
+                .any(|it| it.tool == tool))
+        );
     }
 }
 
@@ -204,7 +260,14 @@ fn two_in_five_of_a_stores_learnings_are_true() {
             })
         };
         let count = learnings.iter().filter(|it| is_true(it)).count();
-        tell(&format!("{name}: {count} of {} learnings of the store are true", learnings.len()));
-        assert!(learnings.len() * 2 <= count * 5, "{name}: {count} of {}", learnings.len());
+        tell(&format!(
+            "{name}: {count} of {} learnings of the store are true",
+            learnings.len()
+        ));
+        assert!(
+            learnings.len() * 2 <= count * 5,
+            "{name}: {count} of {}",
+            learnings.len()
+        );
     }
 }
