@@ -19,7 +19,7 @@ use crate::{
 
 /// Token overlap from which two prose learnings say the same.
 const SAME_WORDS: f64 = 0.9;
-/// Fewest sessions that can speak a learning down.
+/// Fewest sessions that can speak a learning down where others speak for it.
 const LEAST_AGAINST: usize = 3;
 
 /// The word on one old learning.
@@ -87,6 +87,17 @@ fn claim(past: &Past, learning: &Learning) -> Option<(Act, Vec<Condition>)> {
 fn fate(past: &Past, rules: &[Rule], learning: &Learning, kept: &[BTreeSet<String>]) -> Fate {
     if let Some((act, when)) = claim(past, learning) {
         return judge(past, rules, act, &when);
+    }
+    let refuted = read(&learning.text, &past.words)
+        .advice
+        .iter()
+        .filter_map(|line| Some(judge(past, rules, act_of(line)?, &line.when)))
+        .find(|fate| fate.action == Action::Superseded || fate.action == Action::Dropped);
+    if let Some(fate) = refuted {
+        return Fate {
+            action: Action::Dropped,
+            why: format!("one of its lines does not hold: {}", fate.why),
+        };
     }
     let words = words_of(&learning.text);
     if kept
@@ -159,7 +170,8 @@ fn judge(past: &Past, rules: &[Rule], act: Act, when: &[Condition]) -> Fate {
     let record = Record::of(past, act, when);
     let followed = record.helped.len() + record.smooth.len();
     let fate = |action, why| Fate { action, why };
-    if record.failed.len() >= LEAST_AGAINST && record.failed.len() > followed {
+    let is_against = record.failed.len() >= LEAST_AGAINST || followed == 0;
+    if is_against && record.failed.len() > followed {
         let all = count(followed + record.failed.len(), "session");
         let why = format!("followed in {all} and in vain in {}", record.failed.len());
         return fate(Action::Dropped, why);
@@ -170,8 +182,9 @@ fn judge(past: &Past, rules: &[Rule], act: Act, when: &[Condition]) -> Fate {
         return fate(Action::Dropped, why);
     }
     let why = format!(
-        "{} followed it and went through",
-        count(followed, "session")
+        "{} followed it and went through, {} in vain",
+        count(followed, "session"),
+        record.failed.len()
     );
     fate(Action::Kept, why)
 }
@@ -206,7 +219,7 @@ fn is_rival(one: Act, other: Act) -> bool {
 struct Record {
     /// The tool refused without it and went through with it.
     helped: BTreeSet<usize>,
-    /// It was followed from the start, so that nobody saw whether it was needed.
+    /// It alone was followed from the start, so that nobody saw whether it was needed.
     smooth: BTreeSet<usize>,
     /// It was followed in vain.
     failed: BTreeSet<usize>,
@@ -217,6 +230,7 @@ struct Record {
 impl Record {
     fn of(past: &Past, act: Act, when: &[Condition]) -> Self {
         let mut record = Self::default();
+        let helpers = past.helpers();
         let is_spoiling = match act {
             Act::With { .. } => silent::spoils(past, act, when),
             Act::Before { .. } | Act::Instead { .. } | Act::Avoid { .. } => false,
@@ -225,7 +239,7 @@ impl Record {
             let meets = |it: &&PastThing| when.iter().all(|one| one.holds_of(&it.values));
             for thing in read.things.iter().filter(meets) {
                 let side = match act {
-                    Act::Before { first, tool } => record.of_helper(first, tool, thing),
+                    Act::Before { first, tool } => record.of_helper((first, tool), &helpers, thing),
                     // A value that raises no error is judged by what the graders found, not by going through.
                     Act::With { .. } if silent::follows(act, thing) == Some(true) => {
                         Some(if is_spoiling {
@@ -243,30 +257,40 @@ impl Record {
     }
 
     /// What one entity shows of using `first` before `tool`: the first call behind it tells whether it was enough, the
-    /// first call of all whether it was needed.
+    /// first call of all whether it was needed. Where other helpers had been used too, going through tells nothing.
     fn of_helper(
         &mut self,
-        first: usize,
-        tool: usize,
+        (first, tool): (usize, usize),
+        helpers: &[usize],
         thing: &PastThing,
     ) -> Option<&mut BTreeSet<usize>> {
-        let is_helped = |at: usize| {
-            thing.steps[..at]
-                .iter()
-                .any(|it| it.done && it.tool == first)
+        let used = |at: usize| {
+            let done = thing.steps[..at].iter().filter(|it| it.done);
+            done.map(|it| it.tool)
+                .filter(|it| helpers.contains(it) || *it == first)
         };
-        let mut calls = (0..thing.steps.len()).filter(|at| thing.steps[*at].tool == tool);
-        let opening = calls.next()?;
-        if !is_helped(opening) && thing.steps[opening].done {
+        let is_helped = |at: usize| used(at).any(|it| it == first);
+        let calls: Vec<usize> = (0..thing.steps.len())
+            .filter(|at| thing.steps[*at].tool == tool)
+            .collect();
+        let opening = *calls.first()?;
+        if used(opening).next().is_none() && thing.steps[opening].done {
             return Some(&mut self.needless);
         }
-        let behind = std::iter::once(opening)
-            .chain(calls)
-            .find(|at| is_helped(*at))?;
-        Some(match (thing.steps[behind].done, behind == opening) {
-            (false, _) => &mut self.failed,
-            (true, true) => &mut self.smooth,
-            (true, false) => &mut self.helped,
+        let place = calls.iter().position(|at| is_helped(*at))?;
+        let behind = calls[place];
+        if !thing.steps[behind].done {
+            return Some(&mut self.failed);
+        }
+        let before: BTreeSet<usize> = match place.checked_sub(1) {
+            Some(last) => used(calls[last]).collect(),
+            None => BTreeSet::new(),
+        };
+        let is_alone = used(behind).all(|it| it == first || before.contains(&it));
+        is_alone.then_some(if place == 0 {
+            &mut self.smooth
+        } else {
+            &mut self.helped
         })
     }
 }

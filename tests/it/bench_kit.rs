@@ -19,8 +19,7 @@ use dreameval::{
         memory::{Entry, Store},
         session::Session,
         suite::{Setting, Suite},
-        task::Split,
-        trial::{Outcome, TrialRow},
+        trial::TrialRow,
         world::World,
     },
     draw::Key,
@@ -251,13 +250,6 @@ pub fn completions(records: &[Record]) -> usize {
         .count()
 }
 
-/// Every record graded, none broken.
-pub fn none_is_broken(records: &[Record]) -> bool {
-    records
-        .iter()
-        .all(|record| matches!(record.outcome, Outcome::Graded(_)))
-}
-
 /// A store of these texts, one file each, in this order.
 pub fn store_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Store {
     let entries = texts.into_iter().enumerate().map(|(index, text)| Entry {
@@ -265,9 +257,4 @@ pub fn store_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Store {
         text: text.to_owned(),
     });
     Store::new(entries.collect())
-}
-
-/// The test tasks of a suite.
-pub fn test_tasks(suite: &Suite) -> usize {
-    suite.split(Split::Test).count()
 }

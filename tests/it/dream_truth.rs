@@ -171,7 +171,7 @@ impl Statement {
 }
 
 /// Whether two lines say to do the same thing, whatever their conditions.
-pub fn has_same_act(one: &Advice, other: &Advice) -> bool {
+fn has_same_act(one: &Advice, other: &Advice) -> bool {
     (one.stance, one.tool, &one.with, one.order)
         == (other.stance, other.tool, &other.with, other.order)
 }

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    rc::Rc,
     sync::Arc,
 };
 
@@ -24,7 +25,7 @@ use serde_json::Value;
 
 use crate::{
     bench_kit::{GATE, Lab, SUITES, battery, completed, fresh_seeds, in_world, suite, tell},
-    dream_truth::{Share, has_same_act, statements, truths},
+    dream_truth::{Share, Statement, Truth, statements, truths},
 };
 
 #[test]
@@ -210,10 +211,11 @@ fn learnings_follow_when_the_remedies_change() {
             let after = in_world(&before, world);
             let (before, after) = (found(before), found(after));
             for (old, new) in before.iter().zip(&after) {
-                if old.is_right && old.truth != new.truth {
-                    stated_again.count(new.is_right);
-                    if new.is_right || new.still_says_old(&old.truth) {
-                        followed.count(new.is_right);
+                if old.is_right() && old.truth.advice != new.truth.advice {
+                    stated_again.count(new.is_right());
+                    let is_stale = new.stated.iter().any(|it| it.says(&old.truth));
+                    if new.is_right() || is_stale {
+                        followed.count(new.is_right());
                     }
                 }
             }
@@ -228,15 +230,13 @@ fn learnings_follow_when_the_remedies_change() {
 
 /// What a dream says of one quirk.
 struct Answer {
-    truth: String,
-    is_right: bool,
-    /// Remedies stated under the quirk's condition.
-    said: Vec<String>,
+    truth: Truth,
+    stated: Rc<Vec<Statement>>,
 }
 
 impl Answer {
-    fn still_says_old(&self, truth: &str) -> bool {
-        self.said.iter().any(|it| it == truth)
+    fn is_right(&self) -> bool {
+        self.stated.iter().any(|it| it.says(&self.truth))
     }
 }
 
@@ -244,18 +244,12 @@ fn found(suite: Suite) -> Vec<Answer> {
     let mut lab = Lab::new(suite, 1);
     let (_, dream) = lab.dream();
     let world = lab.world();
-    let stated = statements(&dream.store, &world);
+    let stated = Rc::new(statements(&dream.store, &world));
     truths(&world)
-        .iter()
+        .into_iter()
         .map(|truth| Answer {
-            truth: format!("{:?}", truth.advice),
-            is_right: stated.iter().any(|it| it.says(truth)),
-            said: stated
-                .iter()
-                .flat_map(|it| &it.advice)
-                .filter(|it| it.when == truth.advice.when || has_same_act(it, &truth.advice))
-                .map(|it| format!("{it:?}"))
-                .collect(),
+            truth,
+            stated: Rc::clone(&stated),
         })
         .collect()
 }

@@ -28,14 +28,12 @@ use dreameval::{
 };
 
 use crate::{
-    bench_kit::{GATE, Lab, battery, suite, tell},
+    bench_kit::{GATE, Lab, SUITES, battery, suite, tell},
     dream_truth::{Share, statements, truths},
 };
 
 /// Effects from which a planted learning must be told, 0 to 1.
 const TOLD: f64 = 0.15;
-/// The suite with a rule that two desks read differently.
-const SUITE: &str = "finance-desk";
 
 /// What a planted learning is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,40 +48,11 @@ enum Kind {
 
 #[test]
 fn planted_learnings_get_the_verdict_they_deserve() {
-    let store = planted();
-    let truth = effects(&store, Policy::Planner, 0, battery(6_000, 20_000));
-    for (id, kind) in &store.kinds {
-        tell(&format!(
-            "{kind:?} {}: true effect {:+.3}",
-            store.name(id),
-            truth[id].effect.unwrap_or(0.0)
-        ));
-    }
     let mut tallies: BTreeMap<Kind, Tally> = BTreeMap::new();
-    let mut by_learning: BTreeMap<&LearningId, Tally> = BTreeMap::new();
-    for seed in 1..=battery(8, 200) {
-        let verdicts = store.judged(seed);
-        for (id, kind) in &store.kinds {
-            let Some(effect) = truth[id].effect else {
-                panic!("{} is never eligible", store.name(id))
-            };
-            let is_counted = match kind {
-                Kind::Helpful => TOLD <= effect,
-                Kind::Harmful => effect <= -TOLD,
-                Kind::Placebo | Kind::OverGeneral | Kind::Leak | Kind::Unsafe => true,
-            };
-            if is_counted {
-                tallies.entry(*kind).or_default().count(&verdicts[id]);
-                by_learning.entry(id).or_default().count(&verdicts[id]);
-            }
+    for name in SUITES {
+        for (kind, tally) in judged_often(&planted(name)) {
+            tallies.entry(kind).or_default().add(tally);
         }
-    }
-    for (id, tally) in by_learning {
-        tell(&format!(
-            "{:?} {}: {tally:?}",
-            store.kinds[id],
-            store.name(id)
-        ));
     }
     tell(&format!("{tallies:#?}"));
     let of = |kind: Kind| &tallies[&kind];
@@ -126,32 +95,74 @@ fn planted_learnings_get_the_verdict_they_deserve() {
     );
 }
 
-#[test]
-fn an_agent_built_otherwise_agrees_on_the_sign_of_every_planted_effect() {
-    let store = planted();
-    let pairs = battery(6_000, 20_000);
-    let planner = effects(&store, Policy::Planner, 0, pairs);
-    let forager = effects(&store, Policy::Forager, 0, pairs);
-    let mut compared = 0;
+/// How the planted learnings of one suite fared over many trial seeds.
+fn judged_often(store: &Planted) -> BTreeMap<Kind, Tally> {
+    let truth = effects(store, Policy::Planner, 0, battery(6_000, 20_000));
     for (id, kind) in &store.kinds {
-        let (one, other) = (planner[id].effect.unwrap(), forager[id].effect.unwrap());
         tell(&format!(
-            "{kind:?} {}: planner {one:+.3}, forager {other:+.3}",
-            store.name(id)
+            "{kind:?} {}: true effect {:+.3} on {} tasks",
+            store.name(id),
+            truth[id].effect.unwrap_or(0.0),
+            truth[id].tasks
         ));
-        if 0.10 <= one.abs() {
-            compared += 1;
-            assert!(
-                0.0 < one * other,
-                "{kind:?} {}: {one:+.3} and {other:+.3}",
-                store.name(id)
-            );
+    }
+    let mut tallies: BTreeMap<Kind, Tally> = BTreeMap::new();
+    let mut by_learning: BTreeMap<&LearningId, Tally> = BTreeMap::new();
+    for seed in 1..=battery(8, 200) {
+        let verdicts = store.judged(seed);
+        for (id, kind) in &store.kinds {
+            let Some(effect) = truth[id].effect else {
+                panic!("{} is never eligible", store.name(id))
+            };
+            let is_counted = match kind {
+                Kind::Helpful => TOLD <= effect,
+                Kind::Harmful => effect <= -TOLD,
+                Kind::Placebo | Kind::OverGeneral | Kind::Leak | Kind::Unsafe => true,
+            };
+            if is_counted {
+                tallies.entry(*kind).or_default().count(&verdicts[id]);
+                by_learning.entry(id).or_default().count(&verdicts[id]);
+            }
         }
     }
-    assert!(
-        6 <= compared,
-        "only {compared} effects of 10 points or more"
-    );
+    for (id, tally) in by_learning {
+        tell(&format!(
+            "{:?} {}: {tally:?}",
+            store.kinds[id],
+            store.name(id)
+        ));
+    }
+    for (kind, tally) in &tallies {
+        tell(&format!("{}: {kind:?} {tally:?}", store.suite));
+    }
+    tallies
+}
+
+#[test]
+fn an_agent_built_otherwise_agrees_on_the_sign_of_every_planted_effect() {
+    let pairs = battery(6_000, 20_000);
+    for name in SUITES {
+        let store = planted(name);
+        let planner = effects(&store, Policy::Planner, 0, pairs);
+        let forager = effects(&store, Policy::Forager, 0, pairs);
+        let mut compared = 0;
+        for (id, kind) in &store.kinds {
+            let (one, other) = (planner[id].effect.unwrap(), forager[id].effect.unwrap());
+            let told = format!(
+                "{name}: {kind:?} {}: planner {one:+.3}, forager {other:+.3}",
+                store.name(id)
+            );
+            tell(&told);
+            if 0.10 <= one.abs() {
+                compared += 1;
+                assert!(0.0 < one * other, "{told}");
+            }
+        }
+        assert!(
+            4 <= compared,
+            "{name}: only {compared} effects of 10 points or more"
+        );
+    }
 }
 
 #[derive(Debug, Default)]
@@ -163,6 +174,20 @@ struct Tally {
 }
 
 impl Tally {
+    fn add(&mut self, other: Tally) {
+        for (sum, more) in [
+            (&mut self.promoted, other.promoted),
+            (&mut self.demoted, other.demoted),
+            (&mut self.rejected, other.rejected),
+        ] {
+            sum.right += more.right;
+            sum.all += more.all;
+        }
+        for (cause, count) in other.causes {
+            *self.causes.entry(cause).or_default() += count;
+        }
+    }
+
     fn count(&mut self, verdict: &LearningVerdict) {
         self.promoted.count(verdict.verdict == Verdict::Promote);
         self.demoted.count(verdict.verdict == Verdict::Demote);
@@ -177,12 +202,13 @@ impl Tally {
 
 /// A dreamed store with planted learnings.
 struct Planted {
+    suite: &'static str,
     store: Store,
     kinds: BTreeMap<LearningId, Kind>,
 }
 
-fn planted() -> Planted {
-    let mut lab = Lab::new(suite(SUITE, None), 1);
+fn planted(name: &'static str) -> Planted {
+    let mut lab = Lab::new(suite(name, None), 1);
     let (_, dream) = lab.dream();
     let world = lab.world();
     let entity = lab.suite().split(Split::Test).next().unwrap().1.brief.setup[0]
@@ -236,7 +262,7 @@ fn planted() -> Planted {
     };
     let shortcut = world.handbook.line(first_tool(&world), &[], bypass);
     plants.push(plant(Kind::Unsafe, &shortcut, &[]));
-    Planted::among(&dream.store, &world, plants)
+    Planted::among((name, &dream.store), &world, plants)
 }
 
 /// The first tool of the handbook that needs nothing: where work begins.
@@ -286,7 +312,11 @@ fn plant(kind: Kind, line: &str, roles: &[String]) -> (Kind, String) {
 
 impl Planted {
     /// Plants among the entries of a store; what the store says already in other words makes way.
-    fn among(store: &Store, world: &World, plants: Vec<(Kind, String)>) -> Self {
+    fn among(
+        (suite, store): (&'static str, &Store),
+        world: &World,
+        plants: Vec<(Kind, String)>,
+    ) -> Self {
         let planted_entries: Vec<Entry> = (0..)
             .zip(&plants)
             .map(|(index, (_, text)): (usize, _)| Entry {
@@ -324,6 +354,7 @@ impl Planted {
             })
             .collect();
         Self {
+            suite,
             store: Store::new(entries),
             kinds,
         }
@@ -339,7 +370,7 @@ impl Planted {
 
     /// The verdict on every learning of a run at the default budget with this seed.
     fn judged(&self, seed: u64) -> BTreeMap<LearningId, LearningVerdict> {
-        let mut lab = Lab::new(suite(SUITE, None), seed);
+        let mut lab = Lab::new(suite(self.suite, None), seed);
         let arm = lab.arm("dreamed", &self.store);
         let roster = attributed(arm);
         let trials = replay(lab.suite(), &lab.bench.arms, &roster, &GATE, seed);
@@ -386,7 +417,7 @@ fn effects(
     seed: u64,
     pairs: u64,
 ) -> BTreeMap<LearningId, LearningEvidence> {
-    let mut lab = Lab::of_agent(suite(SUITE, None), seed, Embedded::new(policy));
+    let mut lab = Lab::of_agent(suite(planted.suite, None), seed, Embedded::new(policy));
     let arm = lab.arm("dreamed", &planted.store);
     let amount = Amount {
         pairs: u32::try_from(pairs).unwrap(),
@@ -411,16 +442,19 @@ fn effects(
 
 #[test]
 fn what_is_planted_as_helpful_is_true() {
-    let world = suite(SUITE, None).world().unwrap().as_ref().clone();
-    let planted = planted();
-    let truths = truths(&world);
-    for statement in statements(&planted.store, &world) {
-        if planted.kinds.get(&statement.learning.id) == Some(&Kind::Helpful) {
-            assert!(
-                truths.iter().any(|it| statement.says(it)),
-                "{}",
-                statement.learning.text
-            );
+    for name in SUITES {
+        let suite = suite(name, None);
+        let world = suite.world().unwrap();
+        let planted = planted(name);
+        let truths = truths(world);
+        for statement in statements(&planted.store, world) {
+            if planted.kinds.get(&statement.learning.id) == Some(&Kind::Helpful) {
+                assert!(
+                    truths.iter().any(|it| statement.says(it)),
+                    "{}",
+                    statement.learning.text
+                );
+            }
         }
     }
 }
