@@ -110,7 +110,7 @@ fn judged_often(store: &Planted) -> BTreeMap<Kind, Tally> {
     }
     let mut tallies: BTreeMap<Kind, Tally> = BTreeMap::new();
     let mut by_learning: BTreeMap<&LearningId, Tally> = BTreeMap::new();
-    for seed in 1..=battery(8, 200) {
+    for seed in 1..=battery(4, 200) {
         let verdicts = store.judged(seed);
         for (id, kind) in &store.kinds {
             let Some(effect) = truth[id].effect else {
