@@ -293,6 +293,8 @@ pub struct LearningEvidence {
     pub violations_effect: Option<f64>,
     /// One-sided p that it raises violations.
     pub violations_p: Option<f64>,
+    /// The same, adjusted for the number of learnings (BH).
+    pub violations_p_adjusted: Option<f64>,
     /// Share of trials that had it and in which it was eligible where it was shown.
     pub surfaced_rate: Option<f64>,
     /// Share of trials shown it in which an action followed it.

@@ -12,13 +12,14 @@ use crate::{
     dreaming::{
         past::{Past, PastThing},
         rules::{Act, Rule},
+        silent,
     },
     error::count,
 };
 
 /// Token overlap from which two prose learnings say the same.
 const SAME_WORDS: f64 = 0.9;
-/// Fewest sessions that can speak a learning down.
+/// Fewest sessions that can speak a learning down where others speak for it.
 const LEAST_AGAINST: usize = 3;
 
 /// The word on one old learning.
@@ -33,7 +34,8 @@ pub struct Fate {
 /// Decides on every learning of a store, in store order.
 pub fn fates(past: &Past, rules: &[Rule], old: &Learnings) -> Vec<Fate> {
     let mut kept_words: Vec<BTreeSet<String>> = Vec::new();
-    old.learnings
+    let mut fates: Vec<Fate> = old
+        .learnings
         .iter()
         .map(|learning| {
             let fate = fate(past, rules, learning, &kept_words);
@@ -42,16 +44,60 @@ pub fn fates(past: &Past, rules: &[Rule], old: &Learnings) -> Vec<Fate> {
             }
             fate
         })
-        .collect()
+        .collect();
+    narrow(past, old, &mut fates);
+    fates
+}
+
+/// An unconditional line gives way to a kept one that says the same of some places only.
+fn narrow(past: &Past, old: &Learnings, fates: &mut [Fate]) {
+    let claims: Vec<Option<(Act, Vec<Condition>)>> =
+        old.learnings.iter().map(|it| claim(past, it)).collect();
+    let scoped: Vec<Act> = claims
+        .iter()
+        .zip(fates.iter())
+        .filter(|(_, fate)| fate.action == Action::Kept)
+        .filter_map(|(claim, _)| claim.as_ref())
+        .filter(|(_, when)| !when.is_empty())
+        .map(|(act, _)| *act)
+        .collect();
+    for (claim, fate) in claims.iter().zip(fates) {
+        if let Some((act, when)) = claim
+            && when.is_empty()
+            && fate.action == Action::Kept
+            && scoped.iter().any(|it| is_same(*it, *act))
+        {
+            *fate = Fate {
+                action: Action::Superseded,
+                why: "another entry says where it holds".to_owned(),
+            };
+        }
+    }
+}
+
+/// What a learning of one understood line says to do, and when.
+fn claim(past: &Past, learning: &Learning) -> Option<(Act, Vec<Condition>)> {
+    let reading = read(&learning.text, &past.words);
+    match reading.advice.as_slice() {
+        [advice] if reading.prose_lines == 0 => Some((act_of(advice)?, advice.when.clone())),
+        _ => None,
+    }
 }
 
 fn fate(past: &Past, rules: &[Rule], learning: &Learning, kept: &[BTreeSet<String>]) -> Fate {
-    let reading = read(&learning.text, &past.words);
-    if reading.prose_lines == 0
-        && let [advice] = reading.advice.as_slice()
-        && let Some(act) = act_of(advice)
-    {
-        return judge(past, rules, act, &advice.when);
+    if let Some((act, when)) = claim(past, learning) {
+        return judge(past, rules, act, &when);
+    }
+    let refuted = read(&learning.text, &past.words)
+        .advice
+        .iter()
+        .filter_map(|line| Some(judge(past, rules, act_of(line)?, &line.when)))
+        .find(|fate| fate.action == Action::Superseded || fate.action == Action::Dropped);
+    if let Some(fate) = refuted {
+        return Fate {
+            action: Action::Dropped,
+            why: format!("one of its lines does not hold: {}", fate.why),
+        };
     }
     let words = words_of(&learning.text);
     if kept
@@ -121,33 +167,26 @@ fn judge(past: &Past, rules: &[Rule], act: Act, when: &[Condition]) -> Fate {
             why: format!("holds only in places: {}", rule.line(&past.words)),
         };
     }
-    let (helped, failed, needless) = record(past, act, when);
-    if failed.len() >= LEAST_AGAINST && failed.len() > helped.len() {
-        return Fate {
-            action: Action::Dropped,
-            why: format!(
-                "followed in {} and refused all the same in {}",
-                count(helped.len() + failed.len(), "session"),
-                failed.len()
-            ),
-        };
+    let record = Record::of(past, act, when);
+    let followed = record.helped.len() + record.smooth.len();
+    let fate = |action, why| Fate { action, why };
+    let is_against = record.failed.len() >= LEAST_AGAINST || followed == 0;
+    if is_against && record.failed.len() > followed {
+        let all = count(followed + record.failed.len(), "session");
+        let why = format!("followed in {all} and in vain in {}", record.failed.len());
+        return fate(Action::Dropped, why);
     }
-    if needless.len() >= LEAST_AGAINST && needless.len() > 2 * helped.len() {
-        return Fate {
-            action: Action::Dropped,
-            why: format!(
-                "the tool went through without it in {}",
-                count(needless.len(), "session")
-            ),
-        };
+    if record.needless.len() >= LEAST_AGAINST && record.needless.len() > 2 * record.helped.len() {
+        let without = count(record.needless.len(), "session");
+        let why = format!("the tool went through without it in {without}");
+        return fate(Action::Dropped, why);
     }
-    Fate {
-        action: Action::Kept,
-        why: format!(
-            "{} followed it and went through",
-            count(helped.len(), "session")
-        ),
-    }
+    let why = format!(
+        "{} followed it and went through, {} in vain",
+        count(followed, "session"),
+        record.failed.len()
+    );
+    fate(Action::Kept, why)
 }
 
 fn is_same(one: Act, other: Act) -> bool {
@@ -175,45 +214,85 @@ fn is_rival(one: Act, other: Act) -> bool {
     }
 }
 
-type Sessions = BTreeSet<usize>;
-
-/// Sessions in which an act was followed and helped, was followed in vain, and was not followed and not missed.
-fn record(past: &Past, act: Act, when: &[Condition]) -> (Sessions, Sessions, Sessions) {
-    let (mut helped, mut failed, mut needless) =
-        (Sessions::new(), Sessions::new(), Sessions::new());
-    for (session, read) in past.sessions.iter().enumerate() {
-        for thing in read
-            .things
-            .iter()
-            .filter(|it| when.iter().all(|one| one.holds_of(&it.values)))
-        {
-            match followed(act, thing) {
-                Some((true, true)) => helped.insert(session),
-                Some((true, false)) => failed.insert(session),
-                Some((false, true)) => needless.insert(session),
-                Some((false, false)) | None => false,
-            };
-        }
-    }
-    (helped, failed, needless)
+/// The sessions that show something of an act, by what they show.
+#[derive(Debug, Default)]
+struct Record {
+    /// The tool refused without it and went through with it.
+    helped: BTreeSet<usize>,
+    /// It alone was followed from the start, so that nobody saw whether it was needed.
+    smooth: BTreeSet<usize>,
+    /// It was followed in vain.
+    failed: BTreeSet<usize>,
+    /// The tool went through at once without it.
+    needless: BTreeSet<usize>,
 }
 
-/// Whether the act was followed at the tool's last call, and whether that call was done.
-fn followed(act: Act, thing: &PastThing) -> Option<(bool, bool)> {
-    let at = thing
-        .steps
-        .iter()
-        .rposition(|step| step.tool == act.tool())?;
-    let step = &thing.steps[at];
-    let is_followed = match act {
-        Act::Before { first, .. } => thing.steps[..at]
-            .iter()
-            .any(|step| step.done && step.tool == first),
-        // A value that raises no error cannot be judged by going through.
-        Act::With { .. } => return None,
-        Act::Instead { .. } | Act::Avoid { .. } => return None,
-    };
-    Some((is_followed, step.done))
+impl Record {
+    fn of(past: &Past, act: Act, when: &[Condition]) -> Self {
+        let mut record = Self::default();
+        let helpers = past.helpers();
+        let is_spoiling = match act {
+            Act::With { .. } => silent::spoils(past, act, when),
+            Act::Before { .. } | Act::Instead { .. } | Act::Avoid { .. } => false,
+        };
+        for (session, read) in past.sessions.iter().enumerate() {
+            let meets = |it: &&PastThing| when.iter().all(|one| one.holds_of(&it.values));
+            for thing in read.things.iter().filter(meets) {
+                let side = match act {
+                    Act::Before { first, tool } => record.of_helper((first, tool), &helpers, thing),
+                    // A value that raises no error is judged by what the graders found, not by going through.
+                    Act::With { .. } if silent::follows(act, thing) == Some(true) => {
+                        Some(if is_spoiling {
+                            &mut record.failed
+                        } else {
+                            &mut record.smooth
+                        })
+                    }
+                    Act::With { .. } | Act::Instead { .. } | Act::Avoid { .. } => None,
+                };
+                side.map(|sessions| sessions.insert(session));
+            }
+        }
+        record
+    }
+
+    /// What one entity shows of using `first` before `tool`: the first call behind it tells whether it was enough, the
+    /// first call of all whether it was needed. Where other helpers had been used too, going through tells nothing.
+    fn of_helper(
+        &mut self,
+        (first, tool): (usize, usize),
+        helpers: &[usize],
+        thing: &PastThing,
+    ) -> Option<&mut BTreeSet<usize>> {
+        let used = |at: usize| {
+            let done = thing.steps[..at].iter().filter(|it| it.done);
+            done.map(|it| it.tool)
+                .filter(|it| helpers.contains(it) || *it == first)
+        };
+        let is_helped = |at: usize| used(at).any(|it| it == first);
+        let calls: Vec<usize> = (0..thing.steps.len())
+            .filter(|at| thing.steps[*at].tool == tool)
+            .collect();
+        let opening = *calls.first()?;
+        if used(opening).next().is_none() && thing.steps[opening].done {
+            return Some(&mut self.needless);
+        }
+        let place = calls.iter().position(|at| is_helped(*at))?;
+        let behind = calls[place];
+        if !thing.steps[behind].done {
+            return Some(&mut self.failed);
+        }
+        let before: BTreeSet<usize> = match place.checked_sub(1) {
+            Some(last) => used(calls[last]).collect(),
+            None => BTreeSet::new(),
+        };
+        let is_alone = used(behind).all(|it| it == first || before.contains(&it));
+        is_alone.then_some(if place == 0 {
+            &mut self.smooth
+        } else {
+            &mut self.helped
+        })
+    }
 }
 
 fn words_of(text: &str) -> BTreeSet<String> {

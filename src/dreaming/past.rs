@@ -11,6 +11,9 @@ use crate::domain::{
     tool::{Argument, Attribute, Handbook, Role, Tool},
 };
 
+/// Fewest tools that say the same when done before the words are taken to say nothing.
+const LEAST_HELPERS: usize = 3;
+
 /// All sessions, and the words they use as a handbook a reader can be given.
 #[derive(Debug, Clone)]
 pub struct Past {
@@ -273,6 +276,22 @@ impl Past {
             results[step.tool].get_or_insert_with(|| step.said.clone());
         }
         results
+    }
+
+    /// Tools that say nothing but that they are done: the words most tools share, and at least three do.
+    pub fn helpers(&self) -> Vec<usize> {
+        let results = self.results();
+        let saying = |said: &Option<String>| results.iter().filter(|it| *it == said).count();
+        let most = results
+            .iter()
+            .filter(|it| it.is_some())
+            .map(saying)
+            .max()
+            .unwrap_or(0);
+        (0..results.len())
+            .filter(|tool| results[*tool].is_some() && saying(&results[*tool]) == most)
+            .filter(|_| most >= LEAST_HELPERS)
+            .collect()
     }
 
     /// Sessions and distinct tasks among some session numbers.

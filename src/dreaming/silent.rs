@@ -28,15 +28,43 @@ struct Case<'a> {
 
 /// Every rule the criteria teach, strongest contrast first within each criterion.
 pub fn contrasts(past: &Past) -> Vec<Rule> {
+    let acts = candidates(past);
     let mut rules = Vec::new();
     for criterion in 0..past.criteria.len() {
         let mut cases = cases(past, criterion);
-        while let Some(rule) = strongest(past, &cases) {
+        while let Some(rule) = strongest(&acts, &cases) {
             cases.retain(|case| case.met || !explains(&rule, case));
             rules.push(rule);
         }
     }
     rules
+}
+
+/// Whether the work of those who follow an act under a condition is nearly always graded down for some quality, and
+/// more so than other work of the same tool.
+pub fn spoils(past: &Past, act: Act, when: &[Condition]) -> bool {
+    let is_spoiled = |criterion: usize| {
+        let (mut following, mut other) = ([0_u32; 2], [0_u32; 2]);
+        let cases = cases(past, criterion);
+        // Goals are unmet where nothing was done, and say nothing of how it was done; qualities are met there.
+        let is_quality = cases
+            .iter()
+            .any(|it| it.met && it.thing.steps.iter().all(|step| !step.done));
+        for case in &cases {
+            let is_here = when.iter().all(|it| it.holds_of(&case.thing.values));
+            match follows(act, case.thing) {
+                Some(true) if is_here => following[usize::from(case.met)] += 1,
+                Some(_) => other[usize::from(case.met)] += 1,
+                None => {}
+            }
+        }
+        let [unmet, met] = following;
+        is_quality
+            && unmet >= LEAST_CASES
+            && met * 100 <= (met + unmet) * IMPURITY
+            && fisher_greater([following, other]) <= LUCK
+    };
+    (0..past.criteria.len()).any(is_spoiled)
 }
 
 fn cases(past: &Past, criterion: usize) -> Vec<Case<'_>> {
@@ -68,7 +96,7 @@ fn explains(rule: &Rule, case: &Case<'_>) -> bool {
 }
 
 /// Whether the entity's work agrees with an act; `None` where the act had no bearing.
-fn follows(act: Act, thing: &PastThing) -> Option<bool> {
+pub fn follows(act: Act, thing: &PastThing) -> Option<bool> {
     let done = |tool: usize| {
         thing
             .steps
@@ -86,11 +114,11 @@ fn follows(act: Act, thing: &PastThing) -> Option<bool> {
     }
 }
 
-fn strongest(past: &Past, cases: &[Case<'_>]) -> Option<Rule> {
+fn strongest(acts: &[Act], cases: &[Case<'_>]) -> Option<Rule> {
     let mut best: Option<(f64, Rule)> = None;
-    for act in candidates(past) {
+    for act in acts {
         for (role, when) in scopes(cases) {
-            let Some((luck, rule)) = weigh(act, (role, when), cases) else {
+            let Some((luck, rule)) = weigh(*act, (role, when), cases) else {
                 continue;
             };
             if best.as_ref().is_none_or(|(least, _)| luck < *least) {
@@ -101,8 +129,9 @@ fn strongest(past: &Past, cases: &[Case<'_>]) -> Option<Rule> {
     best.map(|(_, rule)| rule)
 }
 
-/// Every choice of a value with a rival, and every tool that says nothing but that it is done.
+/// Every choice of a value with a rival, and every helper.
 fn candidates(past: &Past) -> Vec<Act> {
+    let helpers = past.helpers();
     let mut acts = Vec::new();
     for (tool, known) in past.words.tools.iter().enumerate() {
         for (argument, it) in known
@@ -117,7 +146,7 @@ fn candidates(past: &Past) -> Vec<Act> {
                 value,
             }));
         }
-        if known.arguments.is_empty() {
+        if helpers.contains(&tool) {
             acts.push(Act::Avoid { tool });
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     domain::{
         dream::{Action, Change, Pattern, PatternKind},
-        memory::{Entry, Learnings, Store},
+        memory::{Entry, Learning, Learnings, Source, Store},
     },
     dreaming::{
         curation::Fate,
@@ -88,41 +88,50 @@ fn slug(name: &str) -> String {
     slug.trim_matches('-').chars().take(40).collect()
 }
 
-/// The entries of the old store that are kept: whole where all of an entry is, else just the kept spans.
+/// The entries of the old store that are kept: whole where all of an entry is, else one entry per kept learning, so
+/// that none comes to stand under another's heading.
 pub fn kept_entries(store: &Store, old: &Learnings, fates: &[Fate]) -> Vec<Entry> {
+    let kept: Vec<&Learning> = old
+        .learnings
+        .iter()
+        .zip(fates)
+        .filter(|(_, fate)| fate.action == Action::Kept)
+        .map(|(learning, _)| learning)
+        .collect();
     let mut entries = Vec::new();
     for entry in &store.entries {
-        let own: Vec<_> = old
+        let is_here = |it: &&&Learning| it.source.path == entry.path;
+        if is_whole(old, fates, &entry.path) {
+            entries.extend(kept.iter().find(is_here).map(|_| entry.clone()));
+            continue;
+        }
+        for learning in kept.iter().filter(is_here) {
+            let bytes = store.bytes_of(&learning.source).unwrap_or_default();
+            entries.push(Entry {
+                path: own_path(&learning.source),
+                text: format!("{}\n", bytes.trim_end_matches('\n')),
+            });
+        }
+    }
+    entries
+}
+
+/// Whether everything in an entry is kept.
+fn is_whole(old: &Learnings, fates: &[Fate], path: &str) -> bool {
+    old.duplicates.iter().all(|(other, _)| other != path)
+        && old
             .learnings
             .iter()
             .zip(fates)
-            .filter(|(learning, _)| learning.source.path == entry.path)
-            .collect();
-        let kept: Vec<&str> = own
-            .iter()
-            .filter(|(_, fate)| fate.action == Action::Kept)
-            .filter_map(|(learning, _)| store.bytes_of(&learning.source))
-            .collect();
-        let has_duplicates = old.duplicates.iter().any(|(path, _)| *path == entry.path);
-        if kept.is_empty() {
-            continue;
-        }
-        let text = if kept.len() == own.len() && !has_duplicates {
-            entry.text.clone()
-        } else {
-            let mut text = String::new();
-            for part in kept {
-                text.push_str(part.trim_end_matches('\n'));
-                text.push('\n');
-            }
-            text
-        };
-        entries.push(Entry {
-            path: entry.path.clone(),
-            text,
-        });
-    }
-    entries
+            .filter(|(learning, _)| learning.source.path == path)
+            .all(|(_, fate)| fate.action == Action::Kept)
+}
+
+/// The path of a learning that leaves its old entry: `/notes.md`, line 4, becomes `/notes-line-4.md`.
+fn own_path(source: &Source) -> String {
+    let (folder, file) = source.path.rsplit_once('/').unwrap_or(("", &source.path));
+    let (stem, ending) = file.rsplit_once('.').unwrap_or((file, "md"));
+    format!("{folder}/{stem}-line-{}.{ending}", source.line)
 }
 
 /// What happened to each old learning and which rules are new.
@@ -153,7 +162,11 @@ pub fn changes(past: &Past, rules: &[Rule], old: &Learnings, fates: &[Fate]) -> 
         changes.push(Change {
             action: fate.action,
             name: learning.name.clone(),
-            path: learning.source.path.clone(),
+            path: if fate.action == Action::Kept && !is_whole(old, fates, &learning.source.path) {
+                own_path(&learning.source)
+            } else {
+                learning.source.path.clone()
+            },
             why: fate.why.clone(),
         });
     }

@@ -50,22 +50,34 @@ impl Script<'_> {
         if depth > book.facts.len() {
             return None;
         }
-        let mut first_instead = None;
-        let provider = book.roles[scene.role].tools.iter().copied().find(|tool| {
-            let gives = book.tools[*tool].gives == Some(fact)
-                && book.tools[*tool].works_on(scene.things[entity].kind);
-            let refusing = scene
-                .quirks_at(entity, *tool)
-                .find(|quirk| is_instead(quirk));
-            if gives && first_instead.is_none() {
-                first_instead = refusing.map(|quirk| quirk.id.clone());
-            }
-            gives && refusing.is_none()
-        })?;
+        let kind = scene.things[entity].kind;
+        let providers: Vec<usize> = book.roles[scene.role]
+            .tools
+            .iter()
+            .copied()
+            .filter(|tool| {
+                book.tools[*tool].gives == Some(fact) && book.tools[*tool].works_on(kind)
+            })
+            .collect();
+        // Whichever of them an agent tries first, a refusing one lies in wait.
+        let refusing = |tool: usize| {
+            scene
+                .quirks_at(entity, tool)
+                .find(|quirk| is_instead(quirk))
+        };
+        let met: Vec<String> = providers
+            .iter()
+            .filter_map(|tool| Some(refusing(*tool)?.id.clone()))
+            .collect();
+        let provider = providers
+            .into_iter()
+            .find(|tool| refusing(*tool).is_none())?;
         for fact in &book.tools[provider].requires {
             self.achieve(entity, *fact, depth + 1)?;
         }
-        self.solution.quirks.extend(first_instead);
+        for quirk in met {
+            self.meet(quirk);
+        }
         self.perform(entity, provider)
     }
 
@@ -78,13 +90,17 @@ impl Script<'_> {
                 Remedy::Before { tool: first } => self.help(entity, first)?,
                 Remedy::Instead { .. } => return None,
             }
-            if !self.solution.quirks.contains(&quirk.id) {
-                self.solution.quirks.push(quirk.id.clone());
-            }
+            self.meet(quirk.id.clone());
         }
         let call = self.allowed(entity, tool, &values)?;
         self.record(call);
         Some(())
+    }
+
+    fn meet(&mut self, quirk: String) {
+        if !self.solution.quirks.contains(&quirk) {
+            self.solution.quirks.push(quirk);
+        }
     }
 
     fn help(&mut self, entity: usize, tool: usize) -> Option<()> {

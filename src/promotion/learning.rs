@@ -3,8 +3,8 @@
 //! A learning earns promotion when its gain is proven (one-sided p and the adjusted p within the policy, lower
 //! bound above 0), its best estimate reaches the least gain, no role is harmed, and no rule before objects. What
 //! is proven to gain less than the least gain is rejected even where that little is proven, since reading it
-//! costs words. Demotion needs harm proven over all its eligible tasks, adjusted for the number of learnings;
-//! harm proven in one role alone holds it.
+//! costs words. Demotion needs harm proven over all its eligible tasks: adjusted for the number of learnings, or by
+//! itself where it surely exceeds the tolerated loss. Harm proven in one role alone holds it.
 
 use crate::{
     analysis::evidence::{Evidence, LearningEvidence},
@@ -86,10 +86,10 @@ fn screened(learning: &LearningEvidence, objections: &[Objection]) -> Option<Rul
 }
 
 fn breaches(learning: &LearningEvidence, policy: &Policy) -> Option<Ruling> {
-    let (more, p) = (learning.violations_effect?, learning.violations_p?);
+    let (more, p) = (learning.violations_effect?, learning.violations_p_adjusted?);
     (0.0 < more && p <= policy.error.harm).then(|| {
         let why = format!(
-            "raises violations by {:.2} a trial over {} (one-sided p {}), whatever it gains",
+            "raises violations by {:.2} a trial over {} (adjusted p {}), whatever it gains",
             more,
             count(learning.pairs as usize, "pair"),
             chance(p)
@@ -102,16 +102,26 @@ fn breaches(learning: &LearningEvidence, policy: &Policy) -> Option<Ruling> {
 
 fn harms(learning: &LearningEvidence, policy: &Policy) -> Option<Ruling> {
     let (effect, p) = (learning.effect?, learning.p_harm_adjusted?);
-    (p <= policy.error.harm && effect < 0.0).then(|| {
+    let tolerated = policy.effect.tolerated_loss;
+    let is_proven_alone = learning.upper_bound.is_some_and(|it| it < -tolerated);
+    let is_proven_among_all = p <= policy.error.harm;
+    ((is_proven_among_all || is_proven_alone) && effect < 0.0).then(|| {
         let bound = learning.upper_bound.map_or_else(String::new, |bound| {
             format!(", 95 % upper bound {}", signed(bound))
         });
         let mut reasons = vec![
             format!("{}{bound}", effect_words(learning, effect)),
-            format!(
-                "harm is proven with all learnings tested together (adjusted p {})",
-                chance(p)
-            ),
+            if is_proven_among_all {
+                format!(
+                    "harm is proven with all learnings tested together (adjusted p {})",
+                    chance(p)
+                )
+            } else {
+                format!(
+                    "it surely loses more than the {} that are tolerated",
+                    plain_points(tolerated)
+                )
+            },
         ];
         if !learning.harmed_tasks.is_empty() {
             reasons.push(format!(
@@ -225,6 +235,7 @@ mod tests {
             by_role: vec![],
             violations_effect: Some(0.0),
             violations_p: Some(0.5),
+            violations_p_adjusted: Some(0.5),
             surfaced_rate: Some(0.98),
             followed_rate: Some(0.83),
             helped_tasks: vec!["a-1".into()],
@@ -363,9 +374,10 @@ mod tests {
         let learning = LearningEvidence {
             violations_effect: Some(0.4),
             violations_p: Some(0.000_01),
+            violations_p_adjusted: Some(0.000_01),
             ..good()
         };
-        let why = "raises violations by 0.40 a trial over 400 pairs (one-sided p below 0.0001), whatever it gains";
+        let why = "raises violations by 0.40 a trial over 400 pairs (adjusted p below 0.0001), whatever it gains";
         assert_eq!(
             ruled(&learning),
             (Verdict::Reject, Some(Cause::Violation), why.into())

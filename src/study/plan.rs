@@ -113,27 +113,10 @@ pub fn replay(
 }
 
 /// Pairs of a random subset of the eligible learnings and its complement, on the same task with the same luck.
-///
-/// Tasks come in shuffled rounds, so that each with an eligible learning is drawn equally often.
 fn foldover(suite: &Suite, arm: &Arm, index: u16, pairs: u32, seed: u64) -> Vec<PlannedTrial> {
     let key = Key::root(seed).word("foldover");
-    let tasks: Vec<usize> = suite
-        .split(Split::Test)
-        .map(|(task, _)| task)
-        .filter(|task| !arm.eligible[*task].is_empty())
-        .collect();
     let mut trials = Vec::new();
-    if tasks.is_empty() {
-        return trials;
-    }
-    let mut round = Vec::new();
-    for pair in 0..pairs {
-        let at = pair as usize % tasks.len();
-        if at == 0 {
-            let number = u64::from(pair) / tasks.len() as u64;
-            round = key.word("round").number(number).permutation(tasks.len());
-        }
-        let task = tasks[round[at]];
+    for (pair, (task, repeat)) in (0..pairs).zip(allotted(suite, arm, pairs, key)) {
         let coins = key.word("coin").number(u64::from(pair));
         let (heads, tails): (Vec<u16>, Vec<u16>) = arm.eligible[task]
             .iter()
@@ -144,7 +127,7 @@ fn foldover(suite: &Suite, arm: &Arm, index: u16, pairs: u32, seed: u64) -> Vec<
                 number: 0,
                 task: small(task),
                 arm: index,
-                repeat: pair / small(tasks.len()).max(1),
+                repeat,
                 steps: suite.tasks[task].brief.limits.steps,
                 is_headline: true,
                 lane: Lane::Foldover,
@@ -155,6 +138,51 @@ fn foldover(suite: &Suite, arm: &Arm, index: u16, pairs: u32, seed: u64) -> Vec<
         }
     }
     trials
+}
+
+/// The task of each pair, and how often it was used before.
+///
+/// Every other pair goes round all tasks with an eligible learning, in shuffled rounds; the others go to the learning
+/// with the fewest pairs so far, on the least used of its tasks, so that the rare are known as well as the common.
+fn allotted(suite: &Suite, arm: &Arm, pairs: u32, key: Key) -> Vec<(usize, u32)> {
+    let tasks: Vec<usize> = suite
+        .split(Split::Test)
+        .map(|(task, _)| task)
+        .filter(|task| !arm.eligible[*task].is_empty())
+        .collect();
+    let mut uses = vec![0_u32; suite.tasks.len()];
+    let mut known = vec![0_u32; arm.learnings.len()];
+    let mut round: Vec<usize> = Vec::new();
+    let mut allotted = Vec::new();
+    while !tasks.is_empty() && allotted.len() < pairs as usize {
+        let number = allotted.len() as u64;
+        let luck = |task: usize| key.word("least").number(number).draw(task as u64);
+        let rarest = tasks
+            .iter()
+            .flat_map(|task| &arm.eligible[*task])
+            .min_by_key(|learning| (known[usize::from(**learning)], **learning));
+        let task = match rarest {
+            Some(rarest) if number % 2 == 1 => tasks
+                .iter()
+                .copied()
+                .filter(|task| arm.eligible[*task].contains(rarest))
+                .min_by_key(|task| (uses[*task], luck(*task)))
+                .unwrap_or(tasks[0]),
+            _ => {
+                if round.is_empty() {
+                    let order = key.word("round").number(number).permutation(tasks.len());
+                    round.extend(order.into_iter().map(|at| tasks[at]));
+                }
+                round.pop().unwrap_or(tasks[0])
+            }
+        };
+        allotted.push((task, uses[task]));
+        uses[task] += 1;
+        for learning in &arm.eligible[task] {
+            known[usize::from(*learning)] += 1;
+        }
+    }
+    allotted
 }
 
 fn small(number: usize) -> u32 {

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod bench_kit;
+#[cfg(test)]
 mod broken_memory;
 #[cfg(test)]
 mod broken_suites;
@@ -17,12 +19,24 @@ mod command_line;
 #[cfg(test)]
 mod compare_published;
 #[cfg(test)]
+mod credibility;
+#[cfg(test)]
+mod dream_truth;
+#[cfg(test)]
+mod fresh_worlds;
+#[cfg(test)]
 mod hostile_names;
 #[cfg(test)]
 mod kill_and_resume;
 #[cfg(test)]
 mod mutations;
 #[cfg(test)]
+mod nothing_hard_coded;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod planted_learnings;
+#[cfg(test)]
 mod program;
+#[cfg(test)]
+mod suites_as_promised;

@@ -78,6 +78,11 @@ pub fn credit(rows: &[TrialRow], learnings: &[Learning]) -> Result<Credit> {
     );
     adjust(
         &mut credit.learnings,
+        |it| it.violations_p,
+        |it, p| it.violations_p_adjusted = Some(p),
+    );
+    adjust(
+        &mut credit.learnings,
         |it| it.p_harm,
         |it, p| it.p_harm_adjusted = Some(p),
     );
@@ -110,6 +115,7 @@ fn described(learning: &Learning) -> LearningEvidence {
         by_role: Vec::new(),
         violations_effect: None,
         violations_p: None,
+        violations_p_adjusted: None,
         surfaced_rate: None,
         followed_rate: None,
         helped_tasks: Vec::new(),
