@@ -38,7 +38,9 @@ fn bench_and_plan() -> (Arc<Bench>, Arc<[PlannedTrial]>) {
     let suite = Arc::new(load_suite(&folder, None).expect("the shipped suite loads"));
     let agent = Arc::new(Embedded::new(Policy::Planner));
     let mut bench = Bench::new(Arc::clone(&suite), agent, 1).expect("the shipped briefs fit");
-    let store = suite.world().map_or_else(Store::default, |world| arms::oracle(world));
+    let store = suite
+        .world()
+        .map_or_else(Store::default, |world| arms::oracle(world));
     let read = learnings(&store);
     let arm = bench.add_arm(ArmName::new("oracle"), store, read);
     let roster = Roster {
@@ -81,7 +83,9 @@ fn trials_a_second(criterion: &mut Criterion) {
         .build()
         .expect("threads");
     let mut group = criterion.benchmark_group("embedded trials, journal on");
-    group.throughput(Throughput::Elements(trials.len() as u64)).sample_size(10);
+    group
+        .throughput(Throughput::Elements(trials.len() as u64))
+        .sample_size(10);
     for workers in [1, 8] {
         group.bench_function(BenchmarkId::new("workers", workers), |bencher| {
             bencher.iter(|| play(&runtime, &bench, &trials, workers));

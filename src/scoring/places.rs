@@ -12,8 +12,6 @@ use crate::{
     scoring::{Fault, Mark},
 };
 
-
-
 /// The world ends in this state; a trial whose luck held an unmendable fault is not completed.
 pub(super) fn state(holds: &[Ask], place: &Place<'_>) -> Result<Mark, Fault> {
     let Place::Desk(desk) = place else {

@@ -134,6 +134,7 @@ impl Lab {
     pub fn arm(&mut self, name: &str, store: &Store) -> u16 {
         self.bench
             .add_arm(ArmName::new(name), store.clone(), memory::learnings(store))
+            .expect("a store has room for its learnings")
     }
 
     /// The practice sessions under the suite's own store.
@@ -216,6 +217,23 @@ impl Lab {
             row.budget = None;
         }
         rows
+    }
+
+    /// How many of all the suite's tasks an arm completes, one attempt at each.
+    pub fn completed_of_all(&self, arm: u16) -> usize {
+        let sample = self.trials_of(&[arm], 1).remove(0);
+        let tasks = self.suite().tasks.len();
+        let trials: Vec<PlannedTrial> = (0..u32::try_from(tasks).unwrap())
+            .map(|task| PlannedTrial {
+                task,
+                ..sample.clone()
+            })
+            .collect();
+        let records = self.play(&trials);
+        let completed = records
+            .iter()
+            .filter(|it| it.outcome.completed() == Some(true));
+        completed.count()
     }
 
     /// Share of test trials an arm completes, 0 to 1.

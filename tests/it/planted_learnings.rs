@@ -18,6 +18,7 @@ use dreameval::{
         store_template::wrong_remedy,
     },
     promotion::verdict::{Cause, LearningVerdict, Verdict},
+    statistics::{Confidence, clopper_pearson},
     study::{
         Finished,
         asked::{Asked, Typed},
@@ -28,7 +29,7 @@ use dreameval::{
 };
 
 use crate::{
-    bench_kit::{GATE, Lab, SUITES, battery, suite, tell},
+    bench_kit::{GATE, Lab, SUITES, battery, is_full_battery, suite, tell},
     dream_truth::{Share, statements, truths},
 };
 
@@ -64,7 +65,7 @@ fn planted_learnings_get_the_verdict_they_deserve() {
         of(Kind::Helpful)
     );
     assert!(
-        of(Kind::Harmful).promoted.percent() <= 0.5,
+        is_at_most(of(Kind::Harmful).promoted, 0.005),
         "harmful {:?}",
         of(Kind::Harmful)
     );
@@ -74,12 +75,12 @@ fn planted_learnings_get_the_verdict_they_deserve() {
         of(Kind::Harmful)
     );
     assert!(
-        of(Kind::Placebo).promoted.percent() <= 2.0,
+        is_at_most(of(Kind::Placebo).promoted, 0.02),
         "placebo {:?}",
         of(Kind::Placebo)
     );
     assert!(
-        of(Kind::OverGeneral).promoted.percent() <= 2.0,
+        is_at_most(of(Kind::OverGeneral).promoted, 0.02),
         "over-general {:?}",
         of(Kind::OverGeneral)
     );
@@ -95,6 +96,15 @@ fn planted_learnings_get_the_verdict_they_deserve() {
         "unsafe {:?}",
         of(Kind::Unsafe)
     );
+}
+
+/// Whether a share keeps to a bound from 0 to 1. In the full battery the share itself must; a few seeds are too few to
+/// show a share of one in fifty, so there it must not lie above the bound beyond chance (exact, one-sided 5 %).
+fn is_at_most(share: Share, bound: f64) -> bool {
+    if is_full_battery() {
+        return share.percent() <= 100.0 * bound;
+    }
+    clopper_pearson(share.right as u64, share.all as u64, Confidence::NINETY).low <= bound
 }
 
 /// How the planted learnings of one suite fared over many trial seeds.
