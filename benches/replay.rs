@@ -42,7 +42,9 @@ fn bench_and_plan() -> (Arc<Bench>, Arc<[PlannedTrial]>) {
         .world()
         .map_or_else(Store::default, |world| arms::oracle(world));
     let read = learnings(&store);
-    let arm = bench.add_arm(ArmName::new("oracle"), store, read);
+    let arm = bench
+        .add_arm(ArmName::new("oracle"), store, read)
+        .expect("a store has room");
     let roster = Roster {
         replayed: Vec::new(),
         swept: Vec::new(),

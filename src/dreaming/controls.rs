@@ -79,25 +79,23 @@ fn copy(dreamer: String, sessions: &[Session], store: &Store) -> Dream {
 fn shuffle(rules: &mut [Rule]) {
     let old: Vec<Act> = rules.iter().map(|rule| rule.act).collect();
     for (index, rule) in rules.iter_mut().enumerate() {
-        let later = (1..old.len()).map(|step| old[(index + step) % old.len()]);
+        let mut later = (1..old.len()).map(|step| old[(index + step) % old.len()]);
         rule.act = match rule.act {
             Act::Before { first, tool } => later
-                .filter_map(|act| match act {
+                .find_map(|act| match act {
                     Act::Before { first: other, .. } if other != first => Some(other),
                     _ => None,
                 })
-                .next()
                 .map_or(rule.act, |first| Act::Before { first, tool }),
             Act::With {
                 tool,
                 argument,
                 value,
             } => later
-                .filter(|act| {
+                .find(|act| {
                     matches!(act, Act::With { tool: of, argument: at, value: other }
                         if *of == tool && *at == argument && *other != value)
                 })
-                .next()
                 .unwrap_or(rule.act),
             Act::Instead { tool, other } => Act::Instead {
                 tool: other,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::{
     domain::{
-        task::Brief,
+        task::{Brief, Entity},
+        tool::Handbook,
         world::{Quirk, World},
     },
     error::{Error, Result, did_you_mean},
@@ -33,6 +34,34 @@ pub struct Thing {
     pub values: Vec<Option<usize>>,
 }
 
+impl Thing {
+    fn of(entity: &Entity, book: &Handbook) -> Result<Self> {
+        let kind = book
+            .kinds
+            .iter()
+            .position(|kind| *kind == entity.kind)
+            .ok_or_else(|| unknown("kind", &entity.kind, book.kinds.iter().map(String::as_str)))?;
+        let mut values = vec![None; book.attributes.len()];
+        for (name, value) in &entity.attributes {
+            let attribute = book.attribute(name).ok_or_else(|| {
+                let known = book.attributes.iter().map(|it| it.name.as_str());
+                unknown("attribute", name, known)
+            })?;
+            let known = &book.attributes[attribute].values;
+            let value = known.iter().position(|it| it == value).ok_or_else(|| {
+                let what = format!("value of `{name}`");
+                unknown(&what, value, known.iter().map(String::as_str))
+            })?;
+            values[attribute] = Some(value);
+        }
+        Ok(Self {
+            name: entity.name.clone(),
+            kind,
+            values,
+        })
+    }
+}
+
 impl Scene {
     /// Lays out a brief.
     ///
@@ -47,40 +76,11 @@ impl Scene {
                 book.roles.iter().map(|it| it.name.as_str()),
             )
         })?;
-        let mut things = Vec::new();
-        for entity in &brief.setup {
-            let kind = book
-                .kinds
-                .iter()
-                .position(|kind| *kind == entity.kind)
-                .ok_or_else(|| {
-                    unknown("kind", &entity.kind, book.kinds.iter().map(String::as_str))
-                })?;
-            let mut values = vec![None; book.attributes.len()];
-            for (name, value) in &entity.attributes {
-                let attribute = book.attribute(name).ok_or_else(|| {
-                    unknown(
-                        "attribute",
-                        name,
-                        book.attributes.iter().map(|it| it.name.as_str()),
-                    )
-                })?;
-                let known = &book.attributes[attribute].values;
-                let value = known.iter().position(|it| it == value).ok_or_else(|| {
-                    unknown(
-                        &format!("value of `{name}`"),
-                        value,
-                        known.iter().map(String::as_str),
-                    )
-                })?;
-                values[attribute] = Some(value);
-            }
-            things.push(Thing {
-                name: entity.name.clone(),
-                kind,
-                values,
-            });
-        }
+        let things = brief
+            .setup
+            .iter()
+            .map(|entity| Thing::of(entity, book))
+            .collect::<Result<Vec<Thing>>>()?;
         let mut goals = Vec::new();
         for ask in &brief.asks {
             let entity = things

@@ -160,31 +160,7 @@ fn read_tool(shape: Shape<'_>, book: &Handbook) -> Tool {
     if book.tools.iter().any(|tool| tool.name == name.value) {
         shape.fault(name.at, format!("two tools are called `{}`", name.value));
     }
-    let mut arguments = Vec::new();
-    if let Some(table) = shape.shape("arguments", "`arguments`") {
-        for key in table.keys() {
-            check_name(&table, &key);
-            let values = names(&table, &key.value);
-            if values.is_empty() || values.len() > 255 {
-                table.fault(
-                    key.at,
-                    format!("argument `{}` needs 1 to 255 values", key.value),
-                );
-            }
-            arguments.push(Argument {
-                name: key.value,
-                values,
-            });
-        }
-        table.finish();
-    }
-    if arguments.len() > MOST_ARGUMENTS {
-        shape.fault(
-            shape.at(),
-            format!("a tool can have at most {MOST_ARGUMENTS} arguments"),
-        );
-        arguments.truncate(MOST_ARGUMENTS);
-    }
+    let arguments = read_arguments(&shape);
     let fact = |name: &Located<String>| {
         let found = book.fact(&name.value);
         if found.is_none() {
@@ -217,6 +193,35 @@ fn read_tool(shape: Shape<'_>, book: &Handbook) -> Tool {
     };
     shape.finish();
     tool
+}
+
+fn read_arguments(shape: &Shape<'_>) -> Vec<Argument> {
+    let mut arguments = Vec::new();
+    if let Some(table) = shape.shape("arguments", "`arguments`") {
+        for key in table.keys() {
+            check_name(&table, &key);
+            let values = names(&table, &key.value);
+            if values.is_empty() || values.len() > 255 {
+                table.fault(
+                    key.at,
+                    format!("argument `{}` needs 1 to 255 values", key.value),
+                );
+            }
+            arguments.push(Argument {
+                name: key.value,
+                values,
+            });
+        }
+        table.finish();
+    }
+    if arguments.len() > MOST_ARGUMENTS {
+        shape.fault(
+            shape.at(),
+            format!("a tool can have at most {MOST_ARGUMENTS} arguments"),
+        );
+        arguments.truncate(MOST_ARGUMENTS);
+    }
+    arguments
 }
 
 fn read_policy(shape: Shape<'_>, book: &Handbook) -> Option<Policy> {

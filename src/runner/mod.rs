@@ -82,20 +82,7 @@ pub async fn play(
             observe(&Event::committed(trial, record));
         }
     }
-    let (sender, mut receiver) = mpsc::channel::<Vec<Played>>(pace.workers.max(1) * 4);
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut workers = JoinSet::new();
-    for _ in 0..pace.workers.clamp(1, missing.len().max(1)) {
-        let worker = Worker {
-            bench: Arc::clone(bench),
-            trials: Arc::clone(trials),
-            missing: Arc::clone(&missing),
-            next: Arc::clone(&next),
-            stop: Arc::clone(&pace.stop),
-        };
-        workers.spawn(worker.work(sender.clone()));
-    }
-    drop(sender);
+    let (mut workers, mut receiver) = set_to_work(bench, trials, &missing, pace);
     let mut waiting: Vec<Played> = Vec::new();
     let mut since = Instant::now();
     loop {
@@ -127,6 +114,29 @@ pub async fn play(
         return Err(Error::bug("a worker ended before its trials did"));
     }
     Ok(whole)
+}
+
+/// Starts the workers; what they play comes out of the receiver, which closes when the last of them ends.
+fn set_to_work(
+    bench: &Arc<Bench>,
+    trials: &Arc<[PlannedTrial]>,
+    missing: &Arc<[usize]>,
+    pace: &Pace,
+) -> (JoinSet<()>, mpsc::Receiver<Vec<Played>>) {
+    let (sender, receiver) = mpsc::channel(pace.workers.max(1) * 4);
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut workers = JoinSet::new();
+    for _ in 0..pace.workers.clamp(1, missing.len().max(1)) {
+        let worker = Worker {
+            bench: Arc::clone(bench),
+            trials: Arc::clone(trials),
+            missing: Arc::clone(missing),
+            next: Arc::clone(&next),
+            stop: Arc::clone(&pace.stop),
+        };
+        workers.spawn(worker.work(sender.clone()));
+    }
+    (workers, receiver)
 }
 
 /// Transcripts first, then the records that name them; both are on the disk when this returns.

@@ -64,35 +64,23 @@ pub async fn run(
     )?;
     let stored = add_store(&mut bench, "stored", asked.suite.memory.clone())?;
     let mut dream = None;
-    let candidate_store = match &asked.memory {
-        Some(store) => Some(store.clone()),
-        None if asked.wants("dreamed") => {
-            let trials: Arc<[PlannedTrial]> =
-                practice(&asked.suite, &asked.amount, stored, asked.seed).into();
-            let practising = Arc::new(bench);
-            let keep = Keep {
-                journal: &mut journal,
-                pack: &mut pack,
-            };
-            let Some(records) = runner::play(&practising, &trials, pace, keep, observe).await?
-            else {
-                return Ok(None);
-            };
-            bench = Arc::try_unwrap(practising)
-                .map_err(|_| Error::bug("a worker still holds the bench"))?;
-            let sessions = sessions_of(&pack_path, &records)?;
-            let dreamt = asked.dreamer.dream(&sessions, &asked.suite.memory).await?;
-            check_untouched(&dreamt)?;
-            observe(&Event::Dreamed {
-                sessions: sessions.len(),
-                learnings: memory::learnings(&dreamt.store).learnings.len(),
-            });
-            let store = dreamt.store.clone();
-            dream = Some(dreamt);
-            Some(store)
-        }
-        None => None,
-    };
+    if asked.memory.is_none() && asked.wants("dreamed") {
+        let trials: Arc<[PlannedTrial]> =
+            practice(&asked.suite, &asked.amount, stored, asked.seed).into();
+        let practising = Arc::new(bench);
+        let keep = Keep {
+            journal: &mut journal,
+            pack: &mut pack,
+        };
+        let Some(records) = runner::play(&practising, &trials, pace, keep, observe).await? else {
+            return Ok(None);
+        };
+        bench = Arc::try_unwrap(practising)
+            .map_err(|_| Error::bug("a worker still holds the bench"))?;
+        dream = Some(dream_over(asked, &sessions_of(&pack_path, &records)?, observe).await?);
+    }
+    let dreamt = dream.as_ref().map(|it| it.store.clone());
+    let candidate_store = asked.memory.clone().or(dreamt);
     let roster = add_arms(&mut bench, asked, stored, candidate_store)?;
     let trials: Arc<[PlannedTrial]> = replay(
         &asked.suite,
@@ -119,6 +107,21 @@ pub async fn run(
         dream,
         candidate: roster.attributed,
     }))
+}
+
+/// Dreams over the practice sessions and the suite's store, which stays as it is.
+async fn dream_over(
+    asked: &Asked,
+    sessions: &[Session],
+    observe: &mut (dyn FnMut(&Event) + Send),
+) -> Result<Dream> {
+    let dream = asked.dreamer.dream(sessions, &asked.suite.memory).await?;
+    check_untouched(&dream)?;
+    observe(&Event::Dreamed {
+        sessions: sessions.len(),
+        learnings: memory::learnings(&dream.store).learnings.len(),
+    });
+    Ok(dream)
 }
 
 fn add_store(bench: &mut Bench, name: &str, store: Store) -> Result<u16> {

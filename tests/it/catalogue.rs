@@ -50,7 +50,7 @@ pub fn assert_each_earns_its_text(
     for path in paths {
         let beside = path.with_extension("txt");
         let told = format!("{}\n", read(&path));
-        if std::env::var_os(REWRITE).is_some() {
+        if is_rewriting() {
             fs::write(&beside, &told).unwrap();
         }
         let expected = fs::read_to_string(&beside).unwrap_or_default();
@@ -62,4 +62,9 @@ pub fn assert_each_earns_its_text(
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test has no command line")]
+fn is_rewriting() -> bool {
+    std::env::var_os(REWRITE).is_some()
 }

@@ -47,7 +47,7 @@ fn bare_completes_some_tasks_and_the_true_remedies_most_but_not_all() {
         tell(&format!("{name}: bare {bare:.3}, oracle {oracle:.3}"));
         assert!(BASE.contains(&bare), "{name}: bare completes {bare}");
         assert!(
-            0.75 <= oracle && oracle < 1.0,
+            (0.75..1.0).contains(&oracle),
             "{name}: oracle completes {oracle}"
         );
     }

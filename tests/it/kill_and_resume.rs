@@ -9,6 +9,7 @@ use std::thread::yield_now;
 use dreameval::files::{TemporaryFolder, copy_tree};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::bench_kit::is_full_battery;
 use crate::program::{Said, command, differing, end, post_room, say};
 
 /// What every run here plays: about three thousand trials in about a second.
@@ -16,10 +17,7 @@ const PLAYED: [&str; 4] = ["--repeats", "2", "--pairs", "1500"];
 
 /// Kills spread over a run; `DREAMEVAL_BATTERY=full` asks for all fifty.
 fn kills() -> usize {
-    match std::env::var_os("DREAMEVAL_BATTERY") {
-        Some(word) if word == "full" => 50,
-        _ => 8,
-    }
+    if is_full_battery() { 50 } else { 8 }
 }
 
 /// A run that was left alone, and the folder the others are made in.

@@ -23,6 +23,8 @@ mod credibility;
 #[cfg(test)]
 mod dream_truth;
 #[cfg(test)]
+mod example;
+#[cfg(test)]
 mod fresh_worlds;
 #[cfg(test)]
 mod hostile_names;

@@ -59,6 +59,7 @@ struct Results {
 }
 
 /// Practice, dream, every arm and the attribution of a run; then the verdicts.
+#[expect(clippy::too_many_lines, reason = "a whole run, told in its order")]
 fn results(suite: Suite) -> Results {
     let mut lab = Lab::new(suite, 1);
     let (_, dream) = lab.dream();

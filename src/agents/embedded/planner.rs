@@ -162,9 +162,10 @@ impl Planner<'_, '_, '_> {
     /// A value for each argument: by weight, then by prior; what a policy forbids only where memory says so.
     fn choose_values(&self, entity: usize, tool: usize) -> [u8; MOST_ARGUMENTS] {
         let mut chosen = [0; MOST_ARGUMENTS];
-        for argument in 0..self.desk.handbook().tools[tool].arguments.len() {
+        let arguments = self.desk.handbook().tools[tool].arguments.len();
+        for (argument, value) in chosen.iter_mut().enumerate().take(arguments) {
             if let Some(best) = self.ranked_values(entity, tool, argument).first() {
-                chosen[argument] = *best;
+                *value = *best;
             }
         }
         chosen
@@ -202,8 +203,7 @@ impl Planner<'_, '_, '_> {
     fn is_forbidden(&self, entity: usize, tool: usize, with: Option<(usize, u8)>) -> bool {
         self.desk.handbook().policies.iter().any(|policy| {
             policy.tool == tool
-                && policy.with.map(|(argument, value)| (argument, value))
-                    == with.map(|(argument, value)| (argument, usize::from(value)))
+                && policy.with == with.map(|(argument, value)| (argument, usize::from(value)))
                 && policy
                     .when
                     .iter()

@@ -28,17 +28,7 @@ pub fn tell(asked: &Asked) -> Result<String> {
     let tests = suite.split(Split::Test).count();
     let arms = asked.arms.len() + asked.extra.len();
     let headline = tests * arms * asked.amount.repeats as usize;
-    let swept = asked
-        .arms
-        .iter()
-        .filter(|it| ["bare", "dreamed", "placebo"].contains(&it.as_str()))
-        .count();
-    let budgets = suite
-        .sweep_steps
-        .iter()
-        .filter(|it| **it != suite.limits.steps)
-        .count();
-    let sweep = tests * swept * budgets;
+    let sweep = tests * sweep_of_a_task(asked);
     let halves = if asked.wants("dreamed") {
         2 * asked.amount.pairs as usize
     } else {
@@ -77,6 +67,14 @@ pub fn tell(asked: &Asked) -> Result<String> {
         ),
     ];
     Ok(lines.join("\n"))
+}
+
+/// Trials at other budgets for each test task.
+fn sweep_of_a_task(asked: &Asked) -> usize {
+    let is_swept = |arm: &&String| ["bare", "dreamed", "placebo"].contains(&arm.as_str());
+    let headline = asked.suite.limits.steps;
+    let budgets = asked.suite.sweep_steps.iter().filter(|it| **it != headline);
+    asked.arms.iter().filter(is_swept).count() * budgets.count()
 }
 
 /// Smallest true difference seen with 80 % power at two-sided 5 %, with no coupling and rates near a half.
