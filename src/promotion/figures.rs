@@ -48,6 +48,8 @@ pub fn chance(p: f64) -> String {
         "below 0.0001".to_owned()
     } else if p < 0.01 {
         trim(format!("{p:.4}"))
+    } else if p < 0.1 {
+        trim(format!("{p:.3}"))
     } else {
         trim(format!("{p:.2}"))
     }
@@ -157,7 +159,7 @@ mod tests {
         assert_eq!([0.45, 1.0, 0.071].map(percent), ["45 %", "100 %", "7.1 %"]);
         assert_eq!(
             [0.000_01, 0.004, 0.049, 0.9].map(chance),
-            ["below 0.0001", "0.004", "0.05", "0.9"]
+            ["below 0.0001", "0.004", "0.049", "0.9"]
         );
     }
 

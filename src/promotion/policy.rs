@@ -98,7 +98,7 @@ impl Default for Policy {
             error: ErrorRates {
                 promote: 0.05,
                 harm: 0.05,
-                false_discovery: 0.025,
+                false_discovery: 0.05,
             },
             evidence: EvidenceLimits {
                 least_pairs: 20,
