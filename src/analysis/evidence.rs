@@ -24,6 +24,8 @@ pub struct Evidence {
     pub learnings: Vec<LearningEvidence>,
     /// Foldover pairs that entered the regression.
     pub pairs: u32,
+    /// Foldover pairs left out, as a half broke or never ran.
+    pub broken_pairs: u32,
     /// What a reader must know before believing any of it.
     pub warnings: Vec<String>,
 }

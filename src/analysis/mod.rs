@@ -51,6 +51,7 @@ pub fn evidence(
         sweep: sweep(rows, order),
         learnings: credit.learnings,
         pairs: credit.pairs,
+        broken_pairs: credit.broken_pairs,
         warnings: credit.warnings,
     })
 }

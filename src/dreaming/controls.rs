@@ -101,7 +101,9 @@ fn shuffle(rules: &mut [Rule]) {
                 tool: other,
                 other: tool,
             },
-            Act::Avoid { .. } => rule.act,
+            Act::Avoid { tool } => later
+                .find(|act| matches!(act, Act::Avoid { tool: other } if *other != tool))
+                .unwrap_or(rule.act),
         };
     }
 }

@@ -82,7 +82,6 @@ pub fn arm_words(arm: &str) -> String {
         "placebo" => "placebo text".to_owned(),
         "oracle" => "the true remedies".to_owned(),
         "raw" => "the raw sessions".to_owned(),
-        "foldover" => "random halves of the learnings".to_owned(),
         other => format!("“{other}”"),
     }
 }

@@ -10,7 +10,6 @@ use crate::{
     analysis::evidence::{Evidence, LearningEvidence},
     error::count,
     promotion::{
-        contrast::broken_share,
         doubt,
         figures::{chance, names, percent, plain_points, points, signed},
         policy::Policy,
@@ -56,15 +55,15 @@ pub fn decide(
     }
 }
 
-/// Why no foldover trial can be trusted, where more of them broke than the policy allows.
+/// Why no foldover pair can be trusted, where more of them broke than the policy allows.
 pub fn broken_foldover(evidence: &Evidence, policy: &Policy) -> Option<String> {
-    let arm = evidence.arms.iter().find(|arm| arm.arm == "foldover")?;
-    let share = broken_share(arm);
+    let all = evidence.pairs + evidence.broken_pairs;
+    let share = f64::from(evidence.broken_pairs) / f64::from(all.max(1));
     (policy.broken.share < share).then(|| {
         format!(
-            "too many broken: {} of {} attribution trials broke ({}; the limit is {})",
-            arm.broken,
-            arm.broken + arm.rate.trials,
+            "too many broken: {} of {} broke ({}; the limit is {})",
+            evidence.broken_pairs,
+            count(all as usize, "attribution pair"),
             percent(share),
             percent(policy.broken.share)
         )
@@ -264,6 +263,19 @@ mod tests {
     fn ruled(learning: &LearningEvidence) -> (Verdict, Option<Cause>, String) {
         let verdict = decide(learning, &Policy::default(), &[], None);
         (verdict.verdict, verdict.cause, verdict.reasons[0].clone())
+    }
+
+    #[test]
+    fn broken_pairs_are_told_from_a_few_that_broke() {
+        let evidence = |broken_pairs| Evidence {
+            pairs: 950,
+            broken_pairs,
+            ..Evidence::default()
+        };
+        let of = |broken_pairs| broken_foldover(&evidence(broken_pairs), &Policy::default());
+        assert_eq!(of(50), None);
+        let why = "too many broken: 60 of 1010 attribution pairs broke (5.9 %; the limit is 5 %)";
+        assert_eq!(of(60), Some(why.to_owned()));
     }
 
     #[test]

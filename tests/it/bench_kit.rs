@@ -24,7 +24,7 @@ use dreameval::{
     },
     draw::Key,
     dreaming::{Dreamer, embedded::Reference},
-    formats::{memory, suite::load_suite},
+    formats::{memory, store_template::fill_store, suite::load_suite},
     runner::{bench::Bench, journal::Record, plan::PlannedTrial},
     study::{
         arms,
@@ -53,6 +53,11 @@ pub fn is_full_battery() -> bool {
 /// `few` by default, `many` in the full battery.
 pub fn battery(few: u64, many: u64) -> u64 {
     if is_full_battery() { many } else { few }
+}
+
+/// Mutated inputs per parser.
+pub fn mutations() -> u64 {
+    battery(1_000, 10_000)
 }
 
 /// World seeds that stand nowhere in the repository: drawn from `DREAMEVAL_SEEDS`; `clock` draws worlds nobody has
@@ -86,16 +91,22 @@ pub fn tell(figure: &str) {
 
 /// A shipped suite, in its own world or another.
 pub fn suite(name: &str, world_seed: Option<u64>) -> Suite {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("scenarios")
-        .join(name);
-    load_suite(&folder, world_seed).unwrap_or_else(|error| panic!("{error}"))
+    load_suite(&folder(name), world_seed).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The same suite in this world.
+fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("scenarios")
+        .join(name)
+}
+
+/// The same suite in this world, its store drawn from it.
 pub fn in_world(suite: &Suite, world: World) -> Suite {
+    let path = folder(&suite.name).join("memory");
+    let memory = fill_store(&memory::read_store(&path).unwrap(), &world, &path).unwrap();
     Suite {
         setting: Setting::World(Arc::new(world)),
+        memory,
         ..suite.clone()
     }
 }

@@ -11,8 +11,7 @@ use dreameval::files::TemporaryFolder;
 use dreameval::formats::memory::{export_json, learnings, read_store, write_store};
 use dreameval::promotion::screen::{ScreenContext, screen};
 
-/// How many mutated stores are read.
-const MUTATIONS: u64 = 10_000;
+use crate::bench_kit::mutations;
 
 const PLAYBOOK: &str = "---\nname: Convert first\ndescription: \"For drafts: convert\"\nwhen: format is wpd\n\
                         roles: [associate, 'second one']\nevidence:\n- s-1\n- s-2\n---\n\nWhen format is wpd, do convert before open\n";
@@ -164,7 +163,7 @@ fn a_changed_memory_is_an_integrity_error() {
 }
 
 #[test]
-fn ten_thousand_mutated_stores_are_read_or_refused_without_a_panic() {
+fn mutated_stores_are_read_or_refused_without_a_panic() {
     let folder = TemporaryFolder::create("mutated").unwrap();
     let skill = folder.path().join("skill");
     fs::create_dir(&skill).unwrap();
@@ -176,7 +175,7 @@ fn ten_thousand_mutated_stores_are_read_or_refused_without_a_panic() {
     ];
     let sources = sources();
     let mut read = 0;
-    for number in 0..MUTATIONS {
+    for number in 0..mutations() {
         let key = Key::root(17).number(number);
         let path = &paths[key.below(0, paths.len())];
         fs::write(path, mutated(&sources, key.word("bytes"))).unwrap();
@@ -194,8 +193,9 @@ fn ten_thousand_mutated_stores_are_read_or_refused_without_a_panic() {
         }
     }
     assert!(
-        MUTATIONS / 10 < read && read < MUTATIONS,
-        "{read} of {MUTATIONS} were read"
+        mutations() / 10 < read && read < mutations(),
+        "{read} of {} were read",
+        mutations()
     );
 }
 

@@ -7,8 +7,7 @@ use dreameval::analysis::table::{Reading, Table, Trials, read_trials};
 use dreameval::draw::Key;
 use dreameval::error::Result;
 
-/// How many mutated tables of each shape are read.
-const MUTATIONS: u64 = 10_000;
+use crate::bench_kit::mutations;
 
 fn broken() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/broken/tables")
@@ -49,15 +48,15 @@ fn a_cell_longer_than_any_name_is_told() {
 }
 
 #[test]
-fn ten_thousand_mutated_csv_files_are_read_or_refused_without_a_panic() {
+fn mutated_csv_files_are_read_or_refused_without_a_panic() {
     let table = "task,arm,family,trial,outcome,steps,cost_usd\na,x,f,0,1,12,0.5\n\"b, c\",x,f,0,0,,\na,y,f,0,0.5,3,1e-3\n";
-    mutate(table.as_bytes(), MUTATIONS);
+    mutate(table.as_bytes(), mutations());
 }
 
 #[test]
 fn mutated_parquet_files_are_read_or_refused_without_a_panic() {
     let table = fs::read(broken().join("small-integers.parquet")).unwrap();
-    mutate(&table, MUTATIONS);
+    mutate(&table, mutations());
 }
 
 fn mutate(whole: &[u8], mutations: u64) {

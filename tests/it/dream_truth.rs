@@ -181,7 +181,7 @@ fn includes(when: &[Condition], needed: &[Condition]) -> bool {
 }
 
 /// Whether some session called the quirk's tool where it sits.
-fn is_met(quirk: &Quirk, world: &World, sessions: &[Session]) -> bool {
+pub fn is_met(quirk: &Quirk, world: &World, sessions: &[Session]) -> bool {
     let book = &world.handbook;
     let tool = &book.tools[quirk.tool].name;
     let role = quirk.role.map(|it| &book.roles[it].name);

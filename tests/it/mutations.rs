@@ -1,4 +1,4 @@
-//! Ten thousand mutated inputs for each parser: read or refused, never a panic.
+//! Thousands of mutated inputs for each parser: read or refused, never a panic.
 
 use std::fs;
 use std::path::Path;
@@ -13,8 +13,7 @@ use dreameval::promotion::policy::{DEFAULT_POLICY, Policy};
 use dreameval::runner::journal::{self, Journal};
 use dreameval::study::asked::RunFile;
 
-/// Mutated inputs per parser.
-const MUTATIONS: u64 = 10_000;
+use crate::bench_kit::mutations;
 
 const SUITE: &str = "format = 1\nname = \"s\"\nabout = \"x\"\nlimits = { steps = 9 }\nenvironment.world = \"world.toml\"\n\
     [[role]]\nname = \"clerk\"\ntools = [\"open\"]\n[[tasks_from]]\nrows = \"r.csv\"\nid = \"{id}\"\nfamily = \"f\"\nsplit = \"test\"\n\
@@ -125,15 +124,16 @@ fn text(bytes: &[u8], read: impl Fn(&str) -> Result<()>) -> Result<()> {
 /// Reads that many mutations and asserts that some are read and many refused in words.
 fn mutate(seed: u64, whole: &[u8], read: impl Fn(&[u8]) -> Result<()>) {
     let mut refused = 0;
-    for number in 0..MUTATIONS {
+    for number in 0..mutations() {
         if let Err(error) = read(&mutated(whole, Key::root(seed).number(number))) {
             refused += 1;
             assert!(error.to_string().starts_with("error: "));
         }
     }
     assert!(
-        MUTATIONS / 4 < refused && refused < MUTATIONS,
-        "{refused} of {MUTATIONS} were refused"
+        mutations() / 4 < refused && refused < mutations(),
+        "{refused} of {} were refused",
+        mutations()
     );
 }
 

@@ -23,6 +23,8 @@ pub struct Credit {
     pub learnings: Vec<LearningEvidence>,
     /// Pairs that entered the regression.
     pub pairs: u32,
+    /// Pairs left out, as a half broke or never ran.
+    pub broken_pairs: u32,
     /// What to know.
     pub warnings: Vec<String>,
 }
@@ -47,6 +49,7 @@ pub fn credit(rows: &[TrialRow], learnings: &[Learning]) -> Result<Credit> {
     let roles = by_role(&found.pairs, learnings.len());
     let mut credit = Credit {
         pairs: u32::try_from(found.pairs.len()).unwrap_or(u32::MAX),
+        broken_pairs: u32::try_from(found.broken).unwrap_or(u32::MAX),
         ..Credit::default()
     };
     if 0 < found.broken {

@@ -1,7 +1,7 @@
 //! Compared with what: each arm's completion, and the candidate against each baseline.
 
 use crate::{
-    analysis::evidence::{ArmSummary, Comparison},
+    analysis::evidence::Comparison,
     error::{Result, count},
     promotion::{
         contrast::Finding,
@@ -48,7 +48,10 @@ pub fn section(inputs: &Inputs<'_>) -> Result<Option<Section>> {
 
 fn arms_chart(inputs: &Inputs<'_>, headline: &Comparison) -> Chart {
     let candidate = &inputs.verdicts.dream.question.candidate;
-    let rows: Vec<Row> = arms(inputs)
+    let rows: Vec<Row> = inputs
+        .evidence
+        .arms
+        .iter()
         .map(|arm| {
             let (dot, ink) = look(&arm.arm, candidate);
             Row {
@@ -74,12 +77,6 @@ fn arms_chart(inputs: &Inputs<'_>, headline: &Comparison) -> Chart {
         guides: Vec::new(),
         rows,
     }
-}
-
-/// The arms compared; halves of foldover pairs are for attribution only.
-fn arms<'a>(inputs: &Inputs<'a>) -> impl Iterator<Item = &'a ArmSummary> {
-    let arms = inputs.evidence.arms.iter();
-    arms.filter(|arm| arm.arm != "foldover")
 }
 
 fn contrasts_table(inputs: &Inputs<'_>) -> Table {
@@ -167,7 +164,7 @@ fn arms_table(inputs: &Inputs<'_>, outcome: &str) -> Table {
             "#Broken, not counted",
         ],
     );
-    for arm in arms(inputs) {
+    for arm in inputs.evidence.arms.iter() {
         let bounds = arm.rate.interval.map(|it| match outcome {
             "score" => format!("{:.2} to {:.2}", it[0], it[1]),
             _ => format!("{} to {}", percent(it[0]), percent(it[1])),
