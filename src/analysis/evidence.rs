@@ -283,7 +283,7 @@ pub struct LearningEvidence {
     pub p_harm: Option<f64>,
     /// Benjamini-Hochberg over `p`.
     pub p_adjusted: Option<f64>,
-    /// Benjamini-Hochberg over `p_harm`.
+    /// One-sided, for harm on these very tasks (HC2, each pair a unit), Benjamini-Hochberg over the learnings.
     pub p_harm_adjusted: Option<f64>,
     /// Foldover pairs in which it was eligible.
     pub pairs: u32,

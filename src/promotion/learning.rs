@@ -3,8 +3,8 @@
 //! A learning earns promotion when its gain is proven (one-sided p and the adjusted p within the policy, lower
 //! bound above 0), its best estimate reaches the least gain, no role is harmed, and no rule before objects. What
 //! is proven to gain less than the least gain is rejected even where that little is proven, since reading it
-//! costs words. Demotion needs harm proven over all its eligible tasks: adjusted for the number of learnings, or by
-//! itself where it surely exceeds the tolerated loss. Harm proven in one role alone holds it.
+//! costs words. Demotion needs harm proven twice: on new tasks like these (upper bound below 0), and on these very
+//! tasks with all learnings tested together (adjusted p). Harm proven in one role alone holds it.
 
 use crate::{
     analysis::evidence::{Evidence, LearningEvidence},
@@ -100,27 +100,20 @@ fn breaches(learning: &LearningEvidence, policy: &Policy) -> Option<Ruling> {
 }
 
 fn harms(learning: &LearningEvidence, policy: &Policy) -> Option<Ruling> {
-    let (effect, p) = (learning.effect?, learning.p_harm_adjusted?);
-    let tolerated = policy.effect.tolerated_loss;
-    let is_proven_alone = learning.upper_bound.is_some_and(|it| it < -tolerated);
-    let is_proven_among_all = p <= policy.error.harm;
-    ((is_proven_among_all || is_proven_alone) && effect < 0.0).then(|| {
-        let bound = learning.upper_bound.map_or_else(String::new, |bound| {
-            format!(", 95 % upper bound {}", signed(bound))
-        });
+    let (effect, bound) = (learning.effect?, learning.upper_bound?);
+    let adjusted = learning.p_harm_adjusted?;
+    (bound < 0.0 && adjusted <= policy.error.harm).then(|| {
         let mut reasons = vec![
-            format!("{}{bound}", effect_words(learning, effect)),
-            if is_proven_among_all {
-                format!(
-                    "harm is proven with all learnings tested together (adjusted p {})",
-                    chance(p)
-                )
-            } else {
-                format!(
-                    "it surely loses more than the {} that are tolerated",
-                    plain_points(tolerated)
-                )
-            },
+            format!(
+                "{}, 95 % upper bound {}",
+                effect_words(learning, effect),
+                signed(bound)
+            ),
+            format!(
+                "harm on these tasks stands with all learnings tested together (adjusted p {}, limit {})",
+                chance(adjusted),
+                chance(policy.error.harm)
+            ),
         ];
         if !learning.harmed_tasks.is_empty() {
             reasons.push(format!(
@@ -322,6 +315,24 @@ mod tests {
             ruled(&learning),
             (Verdict::Hold, Some(Cause::SmallSoFar), why.into())
         );
+    }
+
+    #[test]
+    fn harm_needs_both_proofs() {
+        let learning = |upper_bound, p_harm_adjusted| LearningEvidence {
+            effect: Some(-0.1),
+            interval: Some([-0.2, 0.0]),
+            lower_bound: Some(-0.19),
+            upper_bound: Some(upper_bound),
+            p: Some(0.9),
+            p_adjusted: Some(0.9),
+            p_harm_adjusted: Some(p_harm_adjusted),
+            ..good()
+        };
+        let of = |upper_bound, adjusted| ruled(&learning(upper_bound, adjusted)).0;
+        assert_eq!(of(-0.01, 0.04), Verdict::Demote);
+        assert_ne!(of(-0.01, 0.06), Verdict::Demote);
+        assert_ne!(of(0.01, 0.04), Verdict::Demote);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Estimate {
     pub p_benefit: Option<f64>,
     /// One-sided, against "it does not harm".
     pub p_harm: Option<f64>,
+    /// One-sided, against "it does not harm on these very tasks": each pair is a unit.
+    pub p_harm_here: Option<f64>,
     /// The fit left no residual on any task, so that the exact bound and the sign-flip test speak instead of an error.
     pub is_exact: bool,
 }
@@ -109,20 +111,17 @@ impl Found {
             LearningEffect::Collinear { with } => Found::Collinear(with),
             LearningEffect::Estimated(effect) => {
                 let is_exact = effect.task_error.is_some_and(|error| error.value <= 0.0);
-                let (p_benefit, p_harm) = if is_exact {
-                    flipped(pairs, number)
-                } else {
-                    let tail = |estimate: f64| {
-                        effect
-                            .task_error
-                            .and_then(|error| error.p_above(estimate, 0.0))
-                    };
-                    (tail(effect.estimate), tail(-effect.estimate))
+                let above = |error: Option<StandardError>, estimate| error?.p_above(estimate, 0.0);
+                let by_task = |estimate| above(effect.task_error, estimate);
+                let (p_benefit, p_harm) = match is_exact {
+                    true => flipped(pairs, number),
+                    false => (by_task(effect.estimate), by_task(-effect.estimate)),
                 };
                 Found::Effect(Estimate {
                     effect,
                     p_benefit,
                     p_harm,
+                    p_harm_here: above(effect.pair_error, -effect.estimate).or(p_harm),
                     is_exact,
                 })
             }

@@ -86,7 +86,7 @@ pub fn credit(rows: &[TrialRow], learnings: &[Learning]) -> Result<Credit> {
     );
     adjust(
         &mut credit.learnings,
-        |it| it.p_harm,
+        |it| it.p_harm_adjusted,
         |it, p| it.p_harm_adjusted = Some(p),
     );
     Ok(credit)
@@ -142,6 +142,7 @@ fn write_effect(evidence: &mut LearningEvidence, found: &Found) {
     evidence.upper_bound = estimate.upper_bound(LEVEL);
     evidence.p = estimate.p_benefit;
     evidence.p_harm = estimate.p_harm;
+    evidence.p_harm_adjusted = estimate.p_harm_here;
     evidence.pairs = u32::try_from(estimate.effect.pairs).unwrap_or(u32::MAX);
     evidence.tasks = u32::try_from(estimate.effect.tasks).unwrap_or(u32::MAX);
 }
