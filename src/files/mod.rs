@@ -1,17 +1,21 @@
 //! The door to the disk: no file outside this folder names `std::fs`. What the bytes mean is not known here.
 
 mod appender;
+mod locking;
 mod reading;
 mod temporary;
 mod writing;
 
 pub use appender::{Appender, truncate};
+pub use locking::Lock;
 pub use reading::{
     DEPTH_AT_MOST, FILES_AT_MOST, TEXT_AT_MOST, exists, length, lies_below, list, position,
     read_bytes, read_text, text_of,
 };
 pub use temporary::TemporaryFolder;
-pub use writing::{copy_tree, create_folder, create_numbered_folder, remove, write, write_folder};
+pub use writing::{
+    copy_tree, create_folder, create_numbered_folder, remove, replace_folder, write, write_folder,
+};
 
 use std::io;
 use std::path::Path;

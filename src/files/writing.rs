@@ -51,7 +51,36 @@ pub fn write_folder(folder: &Path, files: &[(PathBuf, &[u8])]) -> Result<()> {
     })
 }
 
+/// Writes a folder of files in the place of another, in one instant: whoever looks, and whenever the process is killed,
+/// finds all of the old files or all of the new. Paths are relative to it.
+///
+/// What was there is removed afterwards. Needs a file system that can exchange two names (`renameat2`).
+pub fn replace_folder(folder: &Path, files: &[(PathBuf, &[u8])]) -> Result<()> {
+    if !folder.is_dir() {
+        return write_folder(folder, files);
+    }
+    let folder = fs::canonicalize(folder).map_err(|error| cannot_write(folder, &error))?;
+    let staged = staging_name(&folder)?;
+    stage(&staged, files)
+        .and_then(|()| sync(&staged, files))
+        .and_then(|()| exchange(&staged, &folder))
+        .and_then(|()| sync_folder_of(&folder))
+        .and_then(|()| fs::remove_dir_all(&staged))
+        .map_err(|error| cannot_write(&folder, &error))
+}
+
+fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(io::Error::from)
+}
+
 fn stage_and_rename(staged: &Path, folder: &Path, files: &[(PathBuf, &[u8])]) -> io::Result<()> {
+    stage(staged, files)?;
+    fs::rename(staged, folder)?;
+    sync_folder_of(folder)
+}
+
+fn stage(staged: &Path, files: &[(PathBuf, &[u8])]) -> io::Result<()> {
     absent_is_fine(fs::remove_dir_all(staged))?;
     fs::create_dir(staged)?;
     for (path, bytes) in files {
@@ -61,8 +90,13 @@ fn stage_and_rename(staged: &Path, folder: &Path, files: &[(PathBuf, &[u8])]) ->
         }
         File::create_new(&path)?.write_all(bytes)?;
     }
-    fs::rename(staged, folder)?;
-    sync_folder_of(folder)
+    Ok(())
+}
+
+fn sync(folder: &Path, files: &[(PathBuf, &[u8])]) -> io::Result<()> {
+    files
+        .iter()
+        .try_for_each(|(path, _)| File::open(folder.join(path))?.sync_all())
 }
 
 fn refuse_unless_empty(folder: &Path) -> Result<()> {
@@ -210,6 +244,16 @@ mod tests {
             write_folder(&target, &[]).unwrap_err().what(),
             "this folder is not empty, and nothing in it is overwritten"
         );
+    }
+
+    #[test]
+    fn a_folder_takes_the_place_of_another_and_nothing_of_it_stays() {
+        let folder = folder();
+        let target = folder.path().join("store");
+        replace_folder(&target, &[("a".into(), b"1"), ("b/c".into(), b"2")]).unwrap();
+        replace_folder(&target, &[("a".into(), b"3")]).unwrap();
+        assert_eq!(list(folder.path()).unwrap(), [Path::new("store/a")]);
+        assert_eq!(read_text(&target.join("a")).unwrap(), "3");
     }
 
     #[test]

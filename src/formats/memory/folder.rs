@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::domain::memory::{Entry, Store};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 use crate::files;
 use crate::formats::memory::export;
 use crate::formats::memory::rules::{self, Origin, shown};
@@ -50,17 +50,56 @@ pub fn write_store(store: &Store, folder: &Path) -> Result<()> {
     if let Some(error) = Error::join(faults) {
         return Err(error);
     }
-    let files: Vec<(PathBuf, &[u8])> = store
+    files::write_folder(folder, &files_of(store))
+}
+
+/// Puts a store in the place of another, in the shape that stands there: a folder, an export, or a single text. Whoever
+/// looks finds all of the old store or all of the new.
+///
+/// Errors: whatever breaks the rules of a real store or cannot stand on a disk, and a single text for several entries.
+pub fn replace_store(store: &Store, path: &Path) -> Result<()> {
+    if let Some(export) = export_at(path)? {
+        return files::write(&export, export::export_json(store).as_bytes());
+    }
+    if files::exists(path) && !path.is_dir() {
+        let [entry] = store.entries.as_slice() else {
+            return Err(Error::input(format!(
+                "a single text cannot hold a store of {}",
+                count(store.entries.len(), "file")
+            ))
+            .in_file(path)
+            .mend("name a folder"));
+        };
+        return files::write(path, entry.text.as_bytes());
+    }
+    let mut faults = rules::faults(store, Origin::Folder(path));
+    faults.extend(rules::folder_faults(store, path));
+    if let Some(error) = Error::join(faults) {
+        return Err(error);
+    }
+    files::replace_folder(path, &files_of(store))
+}
+
+/// The export file at a path: itself, or the only file of the folder.
+fn export_at(path: &Path) -> Result<Option<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(is_json(path).then(|| path.to_owned()));
+    }
+    let only = match files::list(path)?.as_slice() {
+        [only] if is_json(only) => path.join(only),
+        _ => return Ok(None),
+    };
+    let is_export = export::read(&files::read_text(&only)?, &only)?.is_some();
+    Ok(is_export.then_some(only))
+}
+
+fn files_of(store: &Store) -> Vec<(PathBuf, &[u8])> {
+    let file = |it: &'_ Entry| PathBuf::from(it.path.trim_start_matches('/'));
+    store
         .entries
         .iter()
-        .map(|it| {
-            (
-                PathBuf::from(it.path.trim_start_matches('/')),
-                it.text.as_bytes(),
-            )
-        })
-        .collect();
-    files::write_folder(folder, &files)
+        .map(|it| (file(it), it.text.as_bytes()))
+        .collect()
 }
 
 fn read_file(path: &Path) -> Result<Store> {
@@ -149,6 +188,32 @@ mod tests {
         files::write(&file, export::export_json(&store).as_bytes()).unwrap();
         assert_eq!(read_store(&file).unwrap(), store);
         assert_eq!(read_store(folder.path()).unwrap(), store);
+    }
+
+    #[test]
+    fn a_store_takes_the_place_of_another_in_the_shape_that_stands_there() {
+        let folder = files::TemporaryFolder::create("store").unwrap();
+        let (old, new) = (
+            store(&[("/a.md", "x"), ("/b.md", "y")]),
+            store(&[("/a.md", "z")]),
+        );
+        let export = folder.path().join("export.json");
+        files::write(&export, export::export_json(&old).as_bytes()).unwrap();
+        let plain = folder.path().join("memory");
+        write_store(&old, &plain).unwrap();
+        for place in [&export, &plain] {
+            replace_store(&new, place).unwrap();
+            assert_eq!(read_store(place).unwrap(), new);
+        }
+        assert!(!export.is_dir() && plain.is_dir());
+        let text = folder.path().join("CLAUDE.md");
+        files::write(&text, b"x").unwrap();
+        replace_store(&store(&[("/CLAUDE.md", "z")]), &text).unwrap();
+        assert_eq!(files::read_text(&text).unwrap(), "z");
+        assert_eq!(
+            replace_store(&old, &text).unwrap_err().what(),
+            "a single text cannot hold a store of 2 files"
+        );
     }
 
     #[test]
