@@ -1,11 +1,13 @@
-//! Evidence in, verdicts out: what may stay, what must go, and why. Plain functions; nothing here reads or writes.
+//! Evidence in, verdicts out: what may stay, what must go, and why. Plain functions; only the ledger reads and writes.
 
 pub mod contrast;
 pub mod doubt;
 pub mod dream;
 pub mod figures;
 pub mod learning;
+pub mod ledger;
 pub mod policy;
 pub mod ruling;
 pub mod screen;
+pub mod selection;
 pub mod verdict;

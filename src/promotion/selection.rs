@@ -1,0 +1,389 @@
+//! Which learnings a promoted store holds: an exact byte subset of what was evaluated.
+//!
+//! A learning comes in by `promote`, and by a person's word where the policy asks for one. One that is in force leaves
+//! by a verdict alone: demoted, rejected, or merged into another by the dream. What is held stays as it is.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    domain::memory::{Entry, Learning, Store},
+    formats::memory::learnings,
+    promotion::{
+        ledger::entry::{Done, Step},
+        verdict::{LearningVerdict, Verdict},
+    },
+};
+
+/// What a person said of a learning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Permission {
+    /// It may be promoted.
+    Given,
+    /// It may not, and why.
+    Refused(String),
+    /// Nobody has spoken, and somebody must.
+    Awaited,
+}
+
+/// A store to be put in force, and what became of each learning on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    /// The store.
+    pub store: Store,
+    /// One per learning evaluated or in force: evaluated ones first, in store order.
+    pub steps: Vec<Step>,
+}
+
+impl Selection {
+    /// How many learnings this was done with.
+    pub fn count(&self, done: Done) -> usize {
+        self.steps.iter().filter(|it| it.done == done).count()
+    }
+}
+
+/// Chooses among the learnings of the store that was evaluated; `in_force` is the store as it stands.
+pub fn select(
+    evaluated: &Store,
+    in_force: &Store,
+    verdicts: &[LearningVerdict],
+    permission: &dyn Fn(&LearningVerdict) -> Permission,
+) -> Selection {
+    let own = learnings(evaluated).learnings;
+    let before: Vec<Learning> = learnings(in_force).learnings;
+    let is_in_force = |id: &str| before.iter().any(|it| it.id.as_str() == id);
+    let mut steps: Vec<Step> = own
+        .iter()
+        .map(|learning| {
+            let verdict = verdicts.iter().find(|it| it.id == learning.id.as_str());
+            step(
+                learning,
+                verdict,
+                is_in_force(learning.id.as_str()),
+                permission,
+            )
+        })
+        .collect();
+    let gone: BTreeSet<&str> = steps
+        .iter()
+        .filter(|it| !matches!(it.done, Done::Added | Done::Kept))
+        .map(|it| it.id.as_str())
+        .collect();
+    let dropped: Vec<&Learning> = own
+        .iter()
+        .filter(|it| gone.contains(it.id.as_str()))
+        .collect();
+    let mut store = without(evaluated, &dropped, in_force);
+    // A text that stood twice is one learning; its second copy goes too.
+    loop {
+        let again = learnings(&store).learnings;
+        let left: Vec<&Learning> = again
+            .iter()
+            .filter(|it| gone.contains(it.id.as_str()))
+            .collect();
+        if left.is_empty() {
+            break;
+        }
+        store = without(&store, &left, in_force);
+    }
+    let merged = before
+        .iter()
+        .filter(|it| !own.iter().any(|own| own.id == it.id))
+        .map(|it| Step {
+            id: it.id.to_string(),
+            name: it.name.clone(),
+            done: Done::Left,
+            because: "the dream merged it into another".to_owned(),
+        });
+    steps.extend(merged);
+    Selection { store, steps }
+}
+
+fn step(
+    learning: &Learning,
+    verdict: Option<&LearningVerdict>,
+    is_in_force: bool,
+    permission: &dyn Fn(&LearningVerdict) -> Permission,
+) -> Step {
+    let stays = if is_in_force {
+        Done::Kept
+    } else {
+        Done::Passed
+    };
+    let goes = if is_in_force {
+        Done::Left
+    } else {
+        Done::Passed
+    };
+    let (done, because) = match verdict {
+        None => (stays, "it was not tried".to_owned()),
+        Some(it) => {
+            let why = it.reasons.first().cloned().unwrap_or_default();
+            let why = format!("{}: {why}", it.verdict.word());
+            let is_open = it.verdict == Verdict::Promote;
+            match (it.verdict, permission(it)) {
+                (Verdict::Reject | Verdict::Demote, _) => (goes, why),
+                (_, Permission::Refused(why)) => (goes, format!("refused: {why}")),
+                (Verdict::Promote, Permission::Given) if is_in_force => (Done::Kept, why),
+                (Verdict::Promote, Permission::Given) => (Done::Added, why),
+                (Verdict::Promote, Permission::Awaited) if is_in_force => (Done::Kept, why),
+                (_, Permission::Awaited) if !is_in_force && is_open => (Done::Waits, why),
+                (Verdict::Hold, _) | (Verdict::Promote, _) => (stays, why),
+            }
+        }
+    };
+    Step {
+        id: learning.id.to_string(),
+        name: learning.name.clone(),
+        done,
+        because,
+    }
+}
+
+/// A store without the bytes of some learnings. A file goes where none of its learnings stays, and with a skill goes
+/// its folder; a file that holds no learning stays only where it is in force as it is.
+fn without(store: &Store, dropped: &[&Learning], in_force: &Store) -> Store {
+    let all = learnings(store).learnings;
+    let is_dropped = |it: &Learning| dropped.iter().any(|gone| gone.id == it.id);
+    let folders: Vec<&str> = dropped
+        .iter()
+        .filter_map(|it| it.source.path.strip_suffix("SKILL.md"))
+        .collect();
+    let mut kept = Vec::new();
+    for entry in &store.entries {
+        if folders.iter().any(|it| entry.path.starts_with(it)) {
+            continue;
+        }
+        let own: Vec<&Learning> = all
+            .iter()
+            .filter(|it| it.source.path == entry.path)
+            .collect();
+        let stays = match own.is_empty() {
+            true => in_force.entries.contains(entry) || is_of_a_skill(entry, &all),
+            false => own.iter().any(|it| !is_dropped(it)),
+        };
+        if stays {
+            let gone: Vec<&Learning> = own.into_iter().filter(|it| is_dropped(it)).collect();
+            kept.push(cut(entry, &gone));
+        }
+    }
+    Store::new(kept)
+}
+
+/// Whether a file belongs to a skill of the store: its scripts and references go where the skill goes.
+fn is_of_a_skill(entry: &Entry, all: &[Learning]) -> bool {
+    all.iter()
+        .filter_map(|it| it.source.path.strip_suffix("SKILL.md"))
+        .any(|folder| entry.path.starts_with(folder))
+}
+
+/// A file without the bytes of some of its learnings, line ends included.
+fn cut(entry: &Entry, gone: &[&Learning]) -> Entry {
+    let mut spans: Vec<(usize, usize)> = gone
+        .iter()
+        .map(|it| {
+            let end = it.source.span.end;
+            let behind = &entry.text[end..];
+            let line_end = match behind {
+                _ if entry.text[..end].ends_with('\n') => 0,
+                it if it.starts_with("\r\n") => 2,
+                it if it.starts_with('\n') => 1,
+                _ => 0,
+            };
+            let start = it.source.span.start;
+            (start, end + line_end)
+        })
+        .collect();
+    spans.sort_unstable();
+    let mut text = String::new();
+    let mut at = 0;
+    for (start, end) in spans {
+        text.push_str(entry.text.get(at..start).unwrap_or_default());
+        at = end.max(at);
+    }
+    text.push_str(&entry.text[at..]);
+    Entry {
+        path: entry.path.clone(),
+        text,
+    }
+}
+
+/// A store with some learnings of another beside its own, byte for byte: at their own path where they fill the whole
+/// file and the path is free, else each in a file of its own below `/kept`.
+pub fn unite(base: &Store, other: &Store, learnings_of_other: &[&Learning]) -> Store {
+    let mut entries = base.entries.clone();
+    for learning in learnings_of_other {
+        let Some(bytes) = other.bytes_of(&learning.source) else {
+            continue;
+        };
+        let whole = other
+            .entries
+            .iter()
+            .find(|it| it.path == learning.source.path && it.text.trim() == bytes.trim());
+        let is_free = |path: &str| !entries.iter().any(|it| it.path == path);
+        let entry = match whole {
+            Some(entry) if is_free(&entry.path) => entry.clone(),
+            _ => Entry {
+                path: format!("/kept/{}.md", learning.id),
+                text: match bytes.ends_with('\n') {
+                    true => bytes.to_owned(),
+                    false => format!("{bytes}\n"),
+                },
+            },
+        };
+        if is_free(&entry.path) {
+            entries.push(entry);
+        }
+    }
+    Store::new(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(files: &[(&str, &str)]) -> Store {
+        let entry = |(path, text): &(&str, &str)| Entry {
+            path: (*path).to_owned(),
+            text: (*text).to_owned(),
+        };
+        Store::new(files.iter().map(entry).collect())
+    }
+
+    fn verdict(store: &Store, text: &str, verdict: Verdict) -> LearningVerdict {
+        let all = learnings(store).learnings;
+        let own = all.iter().find(|it| it.text.contains(text)).unwrap();
+        LearningVerdict {
+            id: own.id.to_string(),
+            name: own.name.clone(),
+            verdict,
+            cause: None,
+            reasons: vec!["effect so and so".to_owned()],
+            effect: None,
+            interval: None,
+            lower_bound: None,
+            p_adjusted: None,
+            pairs: 0,
+            helped_tasks: Vec::new(),
+            harmed_tasks: Vec::new(),
+        }
+    }
+
+    fn given(_: &LearningVerdict) -> Permission {
+        Permission::Given
+    }
+
+    fn files(store: &Store) -> Vec<(&str, &str)> {
+        let entries = store.entries.iter();
+        entries
+            .map(|it| (it.path.as_str(), it.text.as_str()))
+            .collect()
+    }
+
+    const NOTES: &str = "# Desk\n\n- do one\n- do two\n- do three\n";
+
+    #[test]
+    fn what_is_not_chosen_is_cut_and_no_other_byte_changes() {
+        let evaluated = store(&[("/notes.md", NOTES), ("/more.md", "- do four\n- do two\n")]);
+        let verdicts = [
+            verdict(&evaluated, "one", Verdict::Promote),
+            verdict(&evaluated, "two", Verdict::Demote),
+            verdict(&evaluated, "three", Verdict::Promote),
+            verdict(&evaluated, "four", Verdict::Hold),
+        ];
+        let chosen = select(&evaluated, &Store::default(), &verdicts, &given);
+        let text = "# Desk\n\n- do one\n- do three\n";
+        assert_eq!(files(&chosen.store), [("/notes.md", text)]);
+        assert_eq!(
+            (chosen.count(Done::Added), chosen.count(Done::Passed)),
+            (2, 2)
+        );
+    }
+
+    #[test]
+    fn what_is_in_force_leaves_by_a_verdict_and_stays_while_it_is_held() {
+        let evaluated = store(&[("/notes.md", NOTES)]);
+        let verdicts = [
+            verdict(&evaluated, "one", Verdict::Hold),
+            verdict(&evaluated, "two", Verdict::Demote),
+            verdict(&evaluated, "three", Verdict::Hold),
+        ];
+        let in_force = store(&[("/notes.md", "- do one\n- do two\n- do five\n")]);
+        let chosen = select(&evaluated, &in_force, &verdicts, &given);
+        assert_eq!(
+            files(&chosen.store),
+            [("/notes.md", "# Desk\n\n- do one\n")]
+        );
+        let done: Vec<(&str, Done)> = chosen
+            .steps
+            .iter()
+            .map(|it| (it.name.as_str(), it.done))
+            .collect();
+        let done_with = |name: &str| done.iter().find(|it| it.0.contains(name)).map(|it| it.1);
+        assert_eq!(done_with("one"), Some(Done::Kept));
+        assert_eq!(done_with("two"), Some(Done::Left));
+        assert_eq!(done_with("three"), Some(Done::Passed));
+        assert_eq!(done_with("five"), Some(Done::Left));
+    }
+
+    #[test]
+    fn what_waits_for_a_person_is_not_put_in_force() {
+        let evaluated = store(&[("/notes.md", "- do one\n- do two\n")]);
+        let verdicts = [
+            verdict(&evaluated, "one", Verdict::Promote),
+            verdict(&evaluated, "two", Verdict::Promote),
+        ];
+        let refused = verdicts[1].id.clone();
+        let chosen = select(
+            &evaluated,
+            &Store::default(),
+            &verdicts,
+            &|it| match it.id == refused {
+                true => Permission::Refused("too long".to_owned()),
+                false => Permission::Awaited,
+            },
+        );
+        assert!(chosen.store.entries.is_empty());
+        assert_eq!(chosen.steps[0].done, Done::Waits);
+        assert_eq!(chosen.steps[1].because, "refused: too long");
+    }
+
+    #[test]
+    fn a_skill_goes_with_all_its_files() {
+        let skill = |name: &str| {
+            format!("---\nname: {name}\ndescription: does {name}\n---\n\nDo {name}.\n")
+        };
+        let (one, two) = (skill("one"), skill("two"));
+        let evaluated = store(&[
+            ("/one/SKILL.md", &one),
+            ("/one/run.py", "print(1)\n"),
+            ("/two/SKILL.md", &two),
+            ("/two/run.py", "print(2)\n"),
+        ]);
+        let verdicts = [
+            verdict(&evaluated, "Do one", Verdict::Promote),
+            verdict(&evaluated, "Do two", Verdict::Reject),
+        ];
+        let chosen = select(&evaluated, &Store::default(), &verdicts, &given);
+        let paths: Vec<&str> = files(&chosen.store).into_iter().map(|it| it.0).collect();
+        assert_eq!(paths, ["/one/SKILL.md", "/one/run.py"]);
+    }
+
+    #[test]
+    fn united_learnings_keep_their_bytes_and_their_ids() {
+        let base = store(&[("/notes.md", "- do one\n")]);
+        let playbook = "---\nname: four\nwhen: x\n---\n\nDo four.\n";
+        let other = store(&[
+            ("/notes.md", "- do two\n- do three"),
+            ("/playbooks/four.md", playbook),
+        ]);
+        let all = learnings(&other).learnings;
+        let wanted: Vec<&Learning> = all.iter().collect();
+        let united = unite(&base, &other, &wanted);
+        let ids = |store: &Store| -> BTreeSet<String> {
+            let all = learnings(store).learnings;
+            all.into_iter().map(|it| it.id.to_string()).collect()
+        };
+        assert_eq!(ids(&united), &ids(&base) | &ids(&other));
+        assert!(files(&united).contains(&("/playbooks/four.md", playbook)));
+    }
+}
