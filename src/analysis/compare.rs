@@ -115,6 +115,7 @@ impl<'rows> Contrast<'rows> {
             baseline_rate: rate(&baseline_cells),
             candidate_rate: rate(&candidate_cells),
             difference: difference(paired.as_ref()),
+            violations: self.violations(),
             ratio: ratio(&self.cells),
             mcnemar: self.mcnemar(),
             sign_flip_p,
@@ -174,6 +175,19 @@ impl<'rows> Contrast<'rows> {
             lost: u32::try_from(lost).ok()?,
             p_exact: mcnemar(gained, lost).two_sided,
         })
+    }
+
+    /// The difference in the share of trials in which something was breached.
+    fn violations(&self) -> DifferenceEvidence {
+        let breached = |row: &&TrialRow| TrialRow {
+            completed: row.violations.map(|count| 0 < count),
+            score: None,
+            ..(*row).clone()
+        };
+        let rows: Vec<TrialRow> = self.rows.iter().map(breached).collect();
+        let rows: Vec<&TrialRow> = rows.iter().collect();
+        let pairing = pair(&rows, self.arms, Outcome::Completed, Policy::ExcludeTask);
+        difference(paired_difference(&pairing.cells(), LEVEL).as_ref())
     }
 
     /// The sign-flip test over families, and whether every pattern was counted.

@@ -112,6 +112,8 @@ pub struct Comparison {
     pub candidate_rate: RateEvidence,
     /// Mean over tasks of the difference of task means.
     pub difference: DifferenceEvidence,
+    /// The same difference for the share of trials in which something was breached; nulls where nobody looked.
+    pub violations: DifferenceEvidence,
     /// Candidate rate over baseline rate; null where the baseline is 0.
     pub ratio: Option<RatioEvidence>,
     /// Exact McNemar test; null unless every cell has one trial.
@@ -167,6 +169,23 @@ pub struct DifferenceEvidence {
     pub se_task: Option<f64>,
     /// 95 % interval over tasks.
     pub interval_task: Option<Bounds>,
+}
+
+impl DifferenceEvidence {
+    /// Nothing to compare.
+    pub fn none() -> Self {
+        Self {
+            estimate: None,
+            se: None,
+            df: None,
+            interval: None,
+            p: None,
+            method: "none".to_owned(),
+            se_cr1: None,
+            se_task: None,
+            interval_task: None,
+        }
+    }
 }
 
 /// The x-fold, beside which both rates must always be printed.

@@ -13,6 +13,8 @@ pub enum Exit {
     Failed,
     /// The command line is wrong.
     Usage,
+    /// A gate had not enough evidence either way.
+    Inconclusive,
     /// A file someone wrote is not acceptable.
     Input,
     /// Disk, network or another program let us down.
@@ -32,6 +34,7 @@ impl Exit {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
+            Exit::Inconclusive => 3,
             Exit::Input => 4,
             Exit::Outside => 5,
             Exit::Integrity => 6,

@@ -497,6 +497,7 @@ mod tests {
                 se_task: None,
                 interval_task: None,
             },
+            violations: DifferenceEvidence::none(),
             ratio: None,
             mcnemar: None,
             sign_flip_p: None,

@@ -82,6 +82,7 @@ pub fn arm_words(arm: &str) -> String {
         "placebo" => "placebo text".to_owned(),
         "oracle" => "the true remedies".to_owned(),
         "raw" => "the raw sessions".to_owned(),
+        "baseline" => "the baseline".to_owned(),
         other => format!("“{other}”"),
     }
 }

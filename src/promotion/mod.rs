@@ -1,9 +1,11 @@
 //! Evidence in, verdicts out: what may stay, what must go, and why. Plain functions; only the ledger reads and writes.
 
+pub mod baseline;
 pub mod contrast;
 pub mod doubt;
 pub mod dream;
 pub mod figures;
+pub mod gate;
 pub mod learning;
 pub mod ledger;
 pub mod policy;

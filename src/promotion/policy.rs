@@ -21,6 +21,12 @@ const MISSING: [&str; 5] = [
     "limit-excluded",
 ];
 
+/// What a gate may count not knowing as.
+const INCONCLUSIVE: [&str; 3] = ["inconclusive", "pass", "fail"];
+
+/// Ways of putting learnings in force.
+const REVIEW: [&str; 2] = ["automatic", "manual"];
+
 /// What a dream and its learnings must show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
@@ -34,6 +40,12 @@ pub struct Policy {
     pub broken: BrokenLimits,
     /// How the dream is judged.
     pub dream: DreamRules,
+    /// What a gate compares with, and what it calls undecided.
+    #[serde(default)]
+    pub gate: GateRules,
+    /// Who must agree before a learning is put in force.
+    #[serde(default)]
+    pub review: ReviewRules,
 }
 
 /// Sizes that matter, as differences of rates from 0 to 1.
@@ -87,6 +99,42 @@ pub struct DreamRules {
     pub missing: String,
 }
 
+/// What a gate compares with, and what it calls undecided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateRules {
+    /// The arm the candidate must not fall below.
+    pub baseline: String,
+    /// What not knowing counts as: `inconclusive`, `pass` or `fail`.
+    pub inconclusive: String,
+}
+
+/// Who must agree before a learning is put in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewRules {
+    /// `automatic` or `manual`.
+    pub mode: String,
+    /// Whether nobody may approve what they wrote or put in force themselves.
+    pub four_eyes: bool,
+}
+
+impl Default for GateRules {
+    fn default() -> Self {
+        Self {
+            baseline: "stored".to_owned(),
+            inconclusive: "inconclusive".to_owned(),
+        }
+    }
+}
+
+impl Default for ReviewRules {
+    fn default() -> Self {
+        Self {
+            mode: "automatic".to_owned(),
+            four_eyes: false,
+        }
+    }
+}
+
 impl Default for Policy {
     /// The policy of [`DEFAULT_POLICY`]; a test keeps the two together.
     fn default() -> Self {
@@ -114,6 +162,8 @@ impl Default for Policy {
                 contrasts: ["bare", "stored", "placebo"].map(str::to_owned).into(),
                 missing: "exclude-task".to_owned(),
             },
+            gate: GateRules::default(),
+            review: ReviewRules::default(),
         }
     }
 }
@@ -170,6 +220,26 @@ impl Policy {
         if let Some(table) = root.shape("dream", "`dream`") {
             self.dream.read(table);
         }
+        if let Some(table) = root.shape("gate", "`gate`") {
+            let gate = &mut self.gate;
+            if let Some(baseline) = table.text("baseline") {
+                gate.baseline = baseline.value;
+            }
+            one_of(
+                &table,
+                "inconclusive",
+                &INCONCLUSIVE,
+                &mut gate.inconclusive,
+            );
+            table.finish();
+        }
+        if let Some(table) = root.shape("review", "`review`") {
+            one_of(&table, "mode", &REVIEW, &mut self.review.mode);
+            if let Some(both) = table.flag("four_eyes") {
+                self.review.four_eyes = both;
+            }
+            table.finish();
+        }
         root.finish();
     }
 }
@@ -198,16 +268,7 @@ impl DreamRules {
                 }
             }
         }
-        if let Some(missing) = table.text("missing") {
-            if !MISSING.contains(&missing.value.as_str()) {
-                table.teach(
-                    missing.at,
-                    format!("`missing` does not know `{}`", missing.value),
-                    did_you_mean(&missing.value, "ways", MISSING),
-                );
-            }
-            self.missing = missing.value;
-        }
+        one_of(&table, "missing", &MISSING, &mut self.missing);
         table.finish();
     }
 }
@@ -234,6 +295,20 @@ fn between(table: &Shape<'_>, key: &str, range: RangeInclusive<f64>, value: &mut
             }
         }
     }
+}
+
+fn one_of(table: &Shape<'_>, key: &str, known: &[&str], value: &mut String) {
+    let Some(word) = table.text(key) else {
+        return;
+    };
+    if !known.contains(&word.value.as_str()) {
+        table.teach(
+            word.at,
+            format!("`{key}` does not know `{}`", word.value),
+            did_you_mean(&word.value, "ways", known.iter().copied()),
+        );
+    }
+    *value = word.value;
 }
 
 fn count(table: &Shape<'_>, key: &str, value: &mut u32) {

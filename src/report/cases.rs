@@ -5,6 +5,7 @@ use crate::{
     promotion::{
         dream::DreamWord,
         figures::{arm_words, percent, plain_points},
+        gate::{Gate, GateWord},
         verdict::Verdict,
     },
     report::{
@@ -14,12 +15,13 @@ use crate::{
     },
 };
 
-/// Every case, in the order dream, learnings, criteria.
+/// Every case, in the order gate, dream, learnings, criteria.
 ///
 /// Harm fails, whatever is not kept is skipped with its reason, and a criterion fails when the candidate met it
 /// less often than the first baseline by more than the tolerated loss.
 pub fn all(inputs: &Inputs<'_>) -> Vec<Case> {
-    let mut cases = vec![dream(inputs)];
+    let mut cases: Vec<Case> = inputs.gate.map(gate).into_iter().collect();
+    cases.push(dream(inputs));
     cases.extend(inputs.verdicts.learnings.iter().map(|it| Case {
         group: "learnings".to_owned(),
         name: format!("{} ({})", it.name, it.id),
@@ -32,6 +34,22 @@ pub fn all(inputs: &Inputs<'_>) -> Vec<Case> {
     }));
     cases.extend(inputs.criteria.iter().map(|it| criterion(inputs, it)));
     cases
+}
+
+fn gate(gate: &Gate) -> Case {
+    let all: Vec<&str> = std::iter::once(gate.says.as_str())
+        .chain(gate.reasons.iter().map(String::as_str))
+        .collect();
+    Case {
+        group: "gate".to_owned(),
+        name: "the store may take the place of the one before".to_owned(),
+        status: match gate.counts_as {
+            GateWord::Pass => CaseStatus::Passed,
+            GateWord::Inconclusive => CaseStatus::Skipped,
+            GateWord::Fail => CaseStatus::Failed,
+        },
+        says: all.join("; "),
+    }
 }
 
 fn dream(inputs: &Inputs<'_>) -> Case {

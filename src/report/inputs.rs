@@ -3,7 +3,7 @@
 use crate::{
     analysis::evidence::{Comparison, Evidence},
     domain::dream::Dream,
-    promotion::verdict::Verdicts,
+    promotion::{gate::Gate, verdict::Verdicts},
     report::page::Step,
 };
 
@@ -22,6 +22,8 @@ pub struct Inputs<'a> {
     pub criteria: &'a [Criterion],
     /// Pairs of attempts worth reading.
     pub transcripts: &'a [TranscriptPair],
+    /// A gate's word on the run, where one was asked for.
+    pub gate: Option<&'a Gate>,
     /// Lines of the candidate's store that no shape recognised: path, line from 1, text.
     pub not_understood: &'a [(String, usize, String)],
 }

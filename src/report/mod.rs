@@ -19,6 +19,7 @@ pub mod page;
 pub mod plot;
 pub mod rows;
 pub mod sections;
+pub mod summary;
 
 pub use inputs::Inputs;
 pub use page::Report;

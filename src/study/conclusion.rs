@@ -85,6 +85,7 @@ fn contrasts(order: &[ArmName], policy: &Policy) -> Vec<(ArmName, ArmName)> {
         .dream
         .contrasts
         .iter()
+        .chain([&policy.gate.baseline])
         .map(|baseline| of(baseline, "dreamed"))
         .collect();
     contrasts.extend([

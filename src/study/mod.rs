@@ -3,6 +3,7 @@
 pub mod arms;
 pub mod asked;
 pub mod conclusion;
+pub mod gating;
 pub mod plan;
 pub mod rows;
 

@@ -25,6 +25,10 @@ pub enum Command {
     Dream(DreamArgs),
     /// Read a suite and prove its ruler with expert, idler and spammer
     Check(CheckArgs),
+    /// Judge a finished run: 0 pass, 1 fail, 3 not enough evidence
+    Gate(GateArgs),
+    /// Write what a run's store came to as the baseline of later gates
+    Baseline(BaselineArgs),
     /// Render a finished run again
     Report(ReportArgs),
     /// Play one trial of a run again and print its transcript
@@ -124,6 +128,12 @@ pub struct RunArgs {
     /// Print what would be played, and spend nothing
     #[arg(long)]
     pub plan: bool,
+    /// End with the gate's code: 0 pass, 1 fail, 3 not enough evidence
+    #[arg(long)]
+    pub gate: bool,
+    /// Hold the gate against this file instead of the policy's baseline arm
+    #[arg(long, value_name = "FILE", requires = "gate")]
+    pub baseline: Option<PathBuf>,
     /// Also write trials.csv
     #[arg(long)]
     pub csv: bool,
@@ -203,6 +213,29 @@ pub struct CheckArgs {
     /// Seed of the trials
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// `gate`.
+#[derive(Debug, Clone, Args)]
+pub struct GateArgs {
+    /// The run's folder
+    pub run: PathBuf,
+    /// What must be shown, and what is compared with
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Hold against this file instead of the policy's baseline arm
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+}
+
+/// `baseline`.
+#[derive(Debug, Clone, Args)]
+pub struct BaselineArgs {
+    /// The run's folder
+    pub run: PathBuf,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
 }
 
 /// `report`.

@@ -92,6 +92,7 @@ fn write_report(
         dream: None,
         criteria: &[],
         transcripts: &[],
+        gate: None,
         not_understood: &[],
     };
     for file in report::files(&inputs)? {

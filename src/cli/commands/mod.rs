@@ -4,6 +4,7 @@ mod check;
 mod compare;
 mod dream;
 mod forecast;
+mod gate;
 mod pages;
 mod replay;
 mod report;
@@ -23,6 +24,8 @@ pub fn run(command: Command) -> Result<Exit> {
         Command::Compare(args) => compare::compare(&args),
         Command::Dream(args) => dream::dream(&args),
         Command::Check(args) => check::check(&args),
+        Command::Gate(args) => gate::gate(&args),
+        Command::Baseline(args) => gate::baseline(&args),
         Command::Report(args) => report::report(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Policy => {

@@ -12,14 +12,33 @@ use crate::{
     error::{Error, Result, count},
     files,
     formats::memory::{learnings, read_store, write_store},
-    promotion::policy::Policy,
-    report::{self, Inputs, criteria::criteria, examples, inputs::RunInfo},
+    promotion::{baseline::Baseline, gate::Gate, policy::Policy},
+    report::{self, Inputs, criteria::criteria, examples, inputs::RunInfo, summary},
     study::{
         Finished,
         asked::Asked,
         conclusion::{Conclusion, conclude as decide},
+        gating,
     },
 };
+
+/// What to write beside the report.
+#[derive(Debug, Clone)]
+pub struct Wants {
+    /// Also trials.csv.
+    pub csv: bool,
+    /// A gate's word, against a baseline file where there is one.
+    pub gate: Option<Option<Baseline>>,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// Rows, numbers and verdicts.
+    pub conclusion: Conclusion,
+    /// The gate's word, where it was asked for.
+    pub gate: Option<Gate>,
+}
 
 /// Concludes a run and writes everything that can be computed from its journal.
 ///
@@ -30,14 +49,20 @@ pub async fn conclude(
     finished: &Finished,
     policy: &Policy,
     folder: &Path,
-    wants_csv: bool,
-) -> Result<Conclusion> {
+    wants: &Wants,
+) -> Result<Told> {
     let conclusion = decide(asked, finished, policy)?;
+    let gate = match &wants.gate {
+        Some(file) => Some(gating::gate(finished, &conclusion, policy, file.as_ref())?),
+        None => None,
+    };
+    let told = Told { conclusion, gate };
+    let conclusion = &told.conclusion;
     files::write(
         &folder.join("trials.parquet"),
         &to_parquet(&conclusion.rows)?,
     )?;
-    if wants_csv {
+    if wants.csv {
         files::write(&folder.join("trials.csv"), &to_csv(&conclusion.rows)?)?;
     }
     for arm in finished
@@ -52,8 +77,16 @@ pub async fn conclude(
     if let Some(dream) = &finished.dream {
         files::write(&folder.join("dream.json"), dream_log(dream)?.as_bytes())?;
     }
-    write_report(asked, finished, &conclusion, folder).await?;
-    Ok(conclusion)
+    write_report(asked, finished, &told, folder).await?;
+    if let Some(gate) = &told.gate {
+        let summary = summary::page(gate, &folder.display().to_string());
+        files::write(
+            &folder.join("gate.json"),
+            report::json::pretty(gate)?.as_bytes(),
+        )?;
+        files::write(&folder.join("gate.md"), summary.as_bytes())?;
+    }
+    Ok(told)
 }
 
 /// Writes a store as it was evaluated, once; one that stands there already must be the same.
@@ -72,7 +105,7 @@ fn keep_store(store: &Store, place: &Path) -> Result<()> {
 async fn write_report(
     asked: &Asked,
     finished: &Finished,
-    conclusion: &Conclusion,
+    Told { conclusion, gate }: &Told,
     folder: &Path,
 ) -> Result<()> {
     let bench = &finished.bench;
@@ -114,6 +147,7 @@ async fn write_report(
         dream: finished.dream.as_ref(),
         criteria: &criteria,
         transcripts: &transcripts,
+        gate: gate.as_ref(),
         not_understood: &not_understood,
     };
     for file in report::files(&inputs)? {

@@ -7,7 +7,11 @@ use tokio::runtime::Runtime;
 use crate::{
     cli::{
         args::ReportArgs,
-        commands::{pages, run::pace, runtime, settle},
+        commands::{
+            pages::{self, Wants},
+            run::pace,
+            runtime, settle,
+        },
         exit::Exit,
     },
     error::{Error, Result},
@@ -24,10 +28,14 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
     let policy = settle::policy(args.policy.as_deref())?;
     let runtime = runtime()?;
     let (asked, finished) = again(&file, &args.run, &runtime)?;
+    let wants = Wants {
+        csv: args.csv,
+        gate: None,
+    };
     let told = runtime.block_on(pages::conclude(
-        &asked, &finished, &policy, &args.run, args.csv,
+        &asked, &finished, &policy, &args.run, &wants,
     ))?;
-    pages::tell(&told, &args.run, &args.voice);
+    pages::tell(&told.conclusion, &args.run, &args.voice);
     Ok(Exit::Done)
 }
 
@@ -57,7 +65,7 @@ pub fn again(file: &RunFile, folder: &Path, runtime: &Runtime) -> Result<(Asked,
     pace.workers = 1;
     let finished = runtime.block_on(study::run(&asked, folder, &pace, &mut |_| {}))?;
     let finished = finished.ok_or_else(|| {
-        Error::input("this run is not finished")
+        Error::outside("this run is not finished")
             .in_file(folder)
             .mend(format!(
                 "finish it with `dreameval run --resume {}`",

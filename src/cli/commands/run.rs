@@ -12,7 +12,12 @@ use std::{
 use crate::{
     cli::{
         args::RunArgs,
-        commands::{forecast, pages, report::read_run_file, runtime, settle},
+        commands::{
+            forecast, gate,
+            pages::{self, Wants},
+            report::read_run_file,
+            runtime, settle,
+        },
         exit::Exit,
         progress::Progress,
         speech,
@@ -41,6 +46,10 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
             (asked, folder)
         }
     };
+    let wish = match args.gate {
+        true => Some(gate::baseline_for(&asked, args.baseline.as_deref())?),
+        false => None,
+    };
     let runtime = runtime()?;
     let pace = pace(args.jobs);
     let mut progress = Progress::new(args.voice.quiet);
@@ -55,12 +64,14 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         ));
         return Ok(Exit::Interrupted);
     };
-    let told = runtime.block_on(pages::conclude(
-        &asked, &finished, &policy, &folder, args.csv,
-    ))?;
+    let wants = Wants {
+        csv: args.csv,
+        gate: wish,
+    };
+    let told = runtime.block_on(pages::conclude(&asked, &finished, &policy, &folder, &wants))?;
     end(&asked, &folder)?;
-    pages::tell(&told, &folder, &args.voice);
-    Ok(Exit::Done)
+    pages::tell(&told.conclusion, &folder, &args.voice);
+    Ok(gate::tell(told.gate.as_ref(), &folder))
 }
 
 /// The run of a folder, if nothing it was made from has changed.
