@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{id::Digest, memory::Store};
+use crate::domain::{
+    id::{Digest, LearningId},
+    memory::Store,
+};
 
 /// A finished dream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +31,9 @@ pub struct Dream {
 pub struct Change {
     /// What was done.
     pub action: Action,
+    /// The old learning's id; none for what is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<LearningId>,
     /// The learning's name.
     pub name: String,
     /// Where it stands now, or stood.

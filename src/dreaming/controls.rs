@@ -58,6 +58,7 @@ fn copy(dreamer: String, sessions: &[Session], store: &Store) -> Dream {
         .into_iter()
         .map(|learning| Change {
             action: Action::Kept,
+            id: Some(learning.id),
             name: learning.name,
             path: learning.source.path,
             why: "copied".to_owned(),
@@ -133,6 +134,7 @@ fn hoard(dreamer: String, sessions: &[Session], store: &Store) -> Dream {
             let path = format!("/lessons/{index:04}.md");
             dream.changes.push(Change {
                 action: Action::Added,
+                id: None,
                 name: format!("lessons of {}", session.name),
                 path: path.clone(),
                 why: "everything is worth keeping".to_owned(),

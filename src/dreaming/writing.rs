@@ -147,6 +147,7 @@ pub fn changes(past: &Past, rules: &[Rule], old: &Learnings, fates: &[Fate]) -> 
             };
             Change {
                 action: Action::Added,
+                id: None,
                 name: name(past, rule),
                 path: playbook(past, rule, index + 1).path,
                 why: format!(
@@ -161,6 +162,7 @@ pub fn changes(past: &Past, rules: &[Rule], old: &Learnings, fates: &[Fate]) -> 
     for (learning, fate) in old.learnings.iter().zip(fates) {
         changes.push(Change {
             action: fate.action,
+            id: Some(learning.id.clone()),
             name: learning.name.clone(),
             path: if fate.action == Action::Kept && !is_whole(old, fates, &learning.source.path) {
                 own_path(&learning.source)
@@ -173,6 +175,7 @@ pub fn changes(past: &Past, rules: &[Rule], old: &Learnings, fates: &[Fate]) -> 
     for (path, line) in &old.duplicates {
         changes.push(Change {
             action: Action::Merged,
+            id: None,
             name: format!("line {line}"),
             path: path.clone(),
             why: "the same text stands elsewhere in the store".to_owned(),

@@ -115,6 +115,8 @@ pub struct ReviewRules {
     pub mode: String,
     /// Whether nobody may approve what they wrote or put in force themselves.
     pub four_eyes: bool,
+    /// Days after which a promoted set should be evaluated anew.
+    pub expiry_days: u32,
 }
 
 impl Default for GateRules {
@@ -131,6 +133,7 @@ impl Default for ReviewRules {
         Self {
             mode: "automatic".to_owned(),
             four_eyes: false,
+            expiry_days: 90,
         }
     }
 }
@@ -238,6 +241,7 @@ impl Policy {
             if let Some(both) = table.flag("four_eyes") {
                 self.review.four_eyes = both;
             }
+            count(&table, "expiry_days", &mut self.review.expiry_days);
             table.finish();
         }
         root.finish();

@@ -5,6 +5,7 @@
 
 pub mod answers;
 pub mod budgets;
+pub mod card;
 pub mod cases;
 pub mod criteria;
 pub mod examples;

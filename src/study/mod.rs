@@ -5,6 +5,7 @@ pub mod asked;
 pub mod conclusion;
 pub mod gating;
 pub mod plan;
+pub mod promoting;
 pub mod rows;
 
 use std::{path::Path, sync::Arc};

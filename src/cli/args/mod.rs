@@ -29,6 +29,12 @@ pub enum Command {
     Gate(GateArgs),
     /// Write what a run's store came to as the baseline of later gates
     Baseline(BaselineArgs),
+    /// Put the learnings of a run that earned it in force, or undo that
+    Promote(PromoteArgs),
+    /// Show what waits for a person; approve or reject it
+    Review(ReviewArgs),
+    /// Show, verify or redact what happened to a store
+    Ledger(LedgerArgs),
     /// Render a finished run again
     Report(ReportArgs),
     /// Play one trial of a run again and print its transcript
@@ -236,6 +242,96 @@ pub struct BaselineArgs {
     /// The file to write
     #[arg(long, value_name = "FILE")]
     pub to: PathBuf,
+}
+
+/// `promote`.
+#[derive(Debug, Clone, Args)]
+pub struct PromoteArgs {
+    /// The run's folder
+    #[arg(required_unless_present = "undo")]
+    pub run: Option<PathBuf>,
+    /// The store in force: a folder, an export, or a single text
+    #[arg(long, value_name = "STORE")]
+    pub to: PathBuf,
+    /// What must be shown, and who must agree
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Who does this
+    #[arg(long, value_name = "NAME", default_value = "unattended")]
+    pub by: String,
+    /// Put the store before the last promotion back
+    #[arg(long, conflicts_with_all = ["run", "policy", "dry_run"])]
+    pub undo: bool,
+    /// Why it is undone
+    #[arg(long, value_name = "TEXT", requires = "undo")]
+    pub because: Option<String>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `review`.
+#[derive(Debug, Clone, Args)]
+pub struct ReviewArgs {
+    /// The run's folder
+    pub run: PathBuf,
+    /// The store in force
+    #[arg(long, value_name = "STORE")]
+    pub to: PathBuf,
+    /// What must be shown, and who must agree
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Learnings that may be put in force
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub approve: Vec<String>,
+    /// Learnings that may not
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub reject: Vec<String>,
+    /// Who says so
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub because: Option<String>,
+}
+
+/// `ledger`.
+#[derive(Debug, Clone, Args)]
+pub struct LedgerArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: LedgerAction,
+}
+
+/// What to do with a ledger.
+#[derive(Debug, Clone, Subcommand)]
+pub enum LedgerAction {
+    /// Print every line in words
+    Show {
+        /// The store in force
+        store: PathBuf,
+    },
+    /// Check the chain, every kept store and the store in force; ends with 6 where anything was changed
+    Verify {
+        /// The store in force
+        store: PathBuf,
+        /// A head kept elsewhere, such as the one in a report: a cut at the end shows only against it
+        #[arg(long, value_name = "HASH")]
+        head: Option<String>,
+    },
+    /// Erase the texts of a kept store; its digest and the reason stay
+    Redact {
+        /// The store in force
+        store: PathBuf,
+        /// Digest of the kept store, or its first digits
+        snapshot: String,
+        /// Who asked for it
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        because: String,
+    },
 }
 
 /// `report`.

@@ -1,13 +1,17 @@
 //! One file per command: settled arguments in, an exit code out.
 
 mod check;
+mod clock;
 mod compare;
 mod dream;
 mod forecast;
 mod gate;
+mod ledger;
 mod pages;
+mod promote;
 mod replay;
 mod report;
+mod review;
 mod run;
 mod settle;
 
@@ -26,6 +30,9 @@ pub fn run(command: Command) -> Result<Exit> {
         Command::Check(args) => check::check(&args),
         Command::Gate(args) => gate::gate(&args),
         Command::Baseline(args) => gate::baseline(&args),
+        Command::Promote(args) => promote::promote(&args),
+        Command::Review(args) => review::review(&args),
+        Command::Ledger(args) => ledger::ledger(&args),
         Command::Report(args) => report::report(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Policy => {

@@ -89,6 +89,35 @@ pub async fn conclude(
     Ok(told)
 }
 
+/// Refuses a run whose stores are not what was evaluated.
+///
+/// # Errors
+/// Integrity: a store differs or is gone.
+pub fn check_stores(finished: &Finished, folder: &Path) -> Result<()> {
+    let arms = finished.bench.arms.iter();
+    for arm in arms.filter(|arm| !arm.store.entries.is_empty()) {
+        let place = folder.join("memory").join(arm.name.as_str());
+        if files::exists(&place) {
+            keep_store(&arm.store, &place)?;
+        }
+    }
+    Ok(())
+}
+
+/// A report's inputs without dream, transcripts and criteria.
+pub fn bare_inputs<'a>(run: &'a RunInfo, conclusion: &'a Conclusion) -> Inputs<'a> {
+    Inputs {
+        run,
+        evidence: &conclusion.evidence,
+        verdicts: &conclusion.verdicts,
+        dream: None,
+        criteria: &[],
+        transcripts: &[],
+        gate: None,
+        not_understood: &[],
+    }
+}
+
 /// Writes a store as it was evaluated, once; one that stands there already must be the same.
 fn keep_store(store: &Store, place: &Path) -> Result<()> {
     if !files::exists(place) {
@@ -160,7 +189,8 @@ async fn write_report(
 const AGENT_NOTE: &str = "A small fixed policy without a language model. It measures the harness; it does not stand \
                           in for a language model.";
 
-fn run_info(asked: &Asked, finished: &Finished) -> RunInfo {
+/// What a report says of a run.
+pub fn run_info(asked: &Asked, finished: &Finished) -> RunInfo {
     RunInfo {
         title: asked.suite.name.clone(),
         about: asked.suite.about.clone(),

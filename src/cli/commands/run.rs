@@ -13,6 +13,7 @@ use crate::{
     cli::{
         args::RunArgs,
         commands::{
+            clock::now,
             forecast, gate,
             pages::{self, Wants},
             report::read_run_file,
@@ -120,11 +121,6 @@ fn write_run_file(file: &RunFile, folder: &Path) -> Result<()> {
     let text = serde_json::to_string_pretty(file)
         .map_err(|fault| Error::bug("`run.json` could not be written").because(fault))?;
     files::write(&folder.join("run.json"), format!("{text}\n").as_bytes())
-}
-
-/// The only clock that is read.
-fn now() -> String {
-    jiff::Timestamp::now().to_string()
 }
 
 /// How many trials are under way at once: the cores where nobody says otherwise.

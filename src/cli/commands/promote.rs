@@ -1,0 +1,171 @@
+//! `promote`: what earned its place is put in force, and can be put back.
+
+use std::path::Path;
+
+use crate::{
+    cli::{
+        args::PromoteArgs,
+        commands::{
+            clock::{in_days, moment},
+            pages,
+            report::{again, read_run_file},
+            runtime, settle,
+        },
+        exit::Exit,
+        speech,
+    },
+    domain::memory::Store,
+    error::{Error, Result, count},
+    files,
+    promotion::{
+        ledger::{Custody, Ledger, entry::Done},
+        selection::Selection,
+    },
+    report::card::{self, CardFacts},
+    study::{
+        conclusion::conclude,
+        promoting::{self, Case},
+    },
+};
+
+/// Puts the learnings that earned it in force, or the store before them back.
+pub fn promote(args: &PromoteArgs) -> Result<Exit> {
+    let custody = Custody::of(&args.to)?;
+    let _lock = custody.lock()?;
+    let mut ledger = Ledger::open(&custody.ledger_path())?;
+    let in_force = custody.settle(&ledger)?;
+    let Some(run) = &args.run else {
+        return undo(args, &custody, &mut ledger, &in_force);
+    };
+    let file = read_run_file(run)?;
+    let policy = settle::policy(args.policy.as_deref())?;
+    let (asked, finished) = again(&file, run, &runtime()?)?;
+    pages::check_stores(&finished, run)?;
+    let conclusion = conclude(&asked, &finished, &policy)?;
+    let case = Case {
+        asked: &asked,
+        finished: &finished,
+        conclusion: &conclusion,
+        policy: &policy,
+        by: &args.by,
+    };
+    let selection = case.selection(&in_force, &ledger)?;
+    if args.dry_run {
+        speech::answer(&told(&selection, "would be"));
+        return Ok(Exit::Done);
+    }
+    case.tell(&mut ledger, &moment())?;
+    let custodian = (&custody, &mut ledger);
+    let is_new = case.put(custodian, &in_force, &selection, &moment())?;
+    if is_new {
+        write_card(&case, &custody, &ledger, &selection)?;
+    }
+    let mut lines = vec![match is_new {
+        true => told(&selection, "are"),
+        false => "nothing changes: what earned its place is in force already".to_owned(),
+    }];
+    let waiting = selection.count(Done::Waits);
+    if 0 < waiting {
+        lines.push(format!(
+            "{} for a person: dreameval review {} --to {}",
+            match waiting {
+                1 => "1 learning waits".to_owned(),
+                many => format!("{many} learnings wait"),
+            },
+            run.display(),
+            args.to.display()
+        ));
+    }
+    lines.push(pin(&ledger));
+    speech::answer(&lines.join("\n"));
+    Ok(Exit::Done)
+}
+
+/// The head, to be kept where the ledger is not.
+pub fn pin(ledger: &Ledger) -> String {
+    format!("ledger head: {}", ledger.head())
+}
+
+fn undo(
+    args: &PromoteArgs,
+    custody: &Custody,
+    ledger: &mut Ledger,
+    in_force: &Store,
+) -> Result<Exit> {
+    let said = (
+        args.by.as_str(),
+        args.because.as_deref().unwrap_or("asked to"),
+    );
+    let back = promoting::undo((custody, ledger), in_force, said, &moment())?;
+    let Some(back) = back else {
+        return Err(Error::usage("there is no promotion left to undo")
+            .in_file(&custody.ledger_path())
+            .mend("`dreameval ledger show` lists what happened to this store"));
+    };
+    speech::answer(&format!(
+        "the store before the last promotion is in force again: {}\n{}",
+        back.short(),
+        pin(ledger)
+    ));
+    Ok(Exit::Done)
+}
+
+/// Writes the memory card of what was put in force, beside the store.
+///
+/// # Errors
+/// The disk fails.
+pub fn write_card(
+    case: &Case<'_>,
+    custody: &Custody,
+    ledger: &Ledger,
+    selection: &Selection,
+) -> Result<()> {
+    let run = pages::run_info(case.asked, case.finished);
+    let inputs = pages::bare_inputs(&run, case.conclusion);
+    let (digest, head) = (selection.store.digest(), ledger.head());
+    let facts = CardFacts {
+        store: &name_of(custody.store_path()),
+        digest: digest.as_str(),
+        head: head.as_str(),
+        owner: case.by,
+        expires: &in_days(case.policy.review.expiry_days),
+    };
+    let page = card::page(&inputs, selection, &facts);
+    files::write(&custody.beside(".card.md"), page.as_bytes())
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name()
+        .map_or_else(String::new, |it| it.to_string_lossy().into_owned())
+}
+
+/// What was done with each learning, in lines.
+pub fn told(selection: &Selection, verb: &str) -> String {
+    let mut lines = vec![format!(
+        "{} {verb} in force: {} added, {} kept; {} left",
+        count(
+            selection.count(Done::Added) + selection.count(Done::Kept),
+            "learning"
+        ),
+        selection.count(Done::Added),
+        selection.count(Done::Kept),
+        selection.count(Done::Left)
+    )];
+    let shown = [Done::Added, Done::Left, Done::Waits];
+    lines.extend(
+        selection
+            .steps
+            .iter()
+            .filter(|it| shown.contains(&it.done))
+            .map(|it| {
+                format!(
+                    "  {} “{}” ({}): {}",
+                    it.done.word(),
+                    it.name,
+                    it.id,
+                    it.because
+                )
+            }),
+    );
+    lines.join("\n")
+}

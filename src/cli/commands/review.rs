@@ -1,0 +1,191 @@
+//! `review`: each learning that waits for a person, and the person's word.
+
+use crate::{
+    cli::{
+        args::ReviewArgs,
+        commands::{
+            clock::moment,
+            promote::pin,
+            report::{again, read_run_file},
+            runtime, settle,
+        },
+        exit::Exit,
+        speech,
+    },
+    error::{Error, Result, did_you_mean},
+    promotion::{
+        figures::{names, points, range},
+        ledger::{Custody, Entry, Ledger, entry::Done},
+        selection::Selection,
+        verdict::LearningVerdict,
+    },
+    study::{
+        Finished,
+        conclusion::{Conclusion, conclude},
+        gating::candidate,
+        promoting::Case,
+    },
+};
+
+/// What an approval means, in the ledger's words.
+const APPROVES: &str = "this learning may be put in force on the evidence of this run";
+/// What a refusal means.
+const REFUSES: &str = "this learning may not be put in force, whatever the evidence of this run";
+/// Tasks named.
+const NAMED: usize = 8;
+
+/// Shows what waits, or writes a person's word into the ledger.
+pub fn review(args: &ReviewArgs) -> Result<Exit> {
+    let custody = Custody::of(&args.to)?;
+    let _lock = custody.lock()?;
+    let mut ledger = Ledger::open(&custody.ledger_path())?;
+    let in_force = custody.settle(&ledger)?;
+    let file = read_run_file(&args.run)?;
+    let policy = settle::policy(args.policy.as_deref())?;
+    let (asked, finished) = again(&file, &args.run, &runtime()?)?;
+    let conclusion = conclude(&asked, &finished, &policy)?;
+    let case = Case {
+        asked: &asked,
+        finished: &finished,
+        conclusion: &conclusion,
+        policy: &policy,
+        by: args.by.as_deref().unwrap_or_default(),
+    };
+    let selection = case.selection(&in_force, &ledger)?;
+    let words: Vec<(&String, bool)> = args
+        .approve
+        .iter()
+        .map(|it| (it, true))
+        .chain(args.reject.iter().map(|it| (it, false)))
+        .collect();
+    if words.is_empty() {
+        speech::answer(&waiting(args, &finished, &conclusion, &selection)?);
+        return Ok(Exit::Done);
+    }
+    let (Some(by), Some(because)) = (&args.by, &args.because) else {
+        return Err(Error::usage("an approval needs a name and a reason")
+            .mend("add `--by NAME --because \"…\"`"));
+    };
+    if policy.review.four_eyes && finished.dream.as_ref().is_some_and(|it| it.dreamer == *by) {
+        return Err(Error::usage("who wrote a learning may not approve it")
+            .mend("have somebody else review it; the policy asks for four eyes"));
+    }
+    for (id, approved) in words {
+        let verdict = known(id, &conclusion)?;
+        check_open(verdict, approved, &selection)?;
+        let entry = Entry::Approval {
+            run: asked.fingerprint(),
+            learning: verdict.id.clone(),
+            approved,
+            by: by.clone(),
+            meaning: if approved { APPROVES } else { REFUSES }.to_owned(),
+            because: because.clone(),
+        };
+        ledger.append(entry, &moment())?;
+    }
+    speech::answer(&format!(
+        "noted: {} approved, {} rejected by {by}\nnext: dreameval promote {} --to {}\n{}",
+        args.approve.len(),
+        args.reject.len(),
+        args.run.display(),
+        args.to.display(),
+        pin(&ledger)
+    ));
+    Ok(Exit::Done)
+}
+
+fn known<'a>(id: &str, conclusion: &'a Conclusion) -> Result<&'a LearningVerdict> {
+    let all = &conclusion.verdicts.learnings;
+    all.iter().find(|it| it.id == id).ok_or_else(|| {
+        let ids = all.iter().map(|it| it.id.as_str());
+        Error::usage(format!("this run has no learning `{id}`")).mend(did_you_mean(
+            id,
+            "learnings",
+            ids,
+        ))
+    })
+}
+
+/// Only what earned its place, or was held for a person, can be approved.
+fn check_open(verdict: &LearningVerdict, approved: bool, selection: &Selection) -> Result<()> {
+    let step = selection.steps.iter().find(|it| it.id == verdict.id);
+    let is_open = step.is_some_and(|it| matches!(it.done, Done::Added | Done::Kept | Done::Waits));
+    if !approved || is_open {
+        return Ok(());
+    }
+    let why = step.map_or_else(String::new, |it| it.because.clone());
+    Err(Error::usage(format!(
+        "learning `{}` has not earned promotion, so there is nothing to approve",
+        verdict.id
+    ))
+    .because(why)
+    .mend("gather more evidence: `dreameval run` with `--preset promote`"))
+}
+
+/// Every learning that waits, with all a reviewer needs.
+fn waiting(
+    args: &ReviewArgs,
+    finished: &Finished,
+    conclusion: &Conclusion,
+    selection: &Selection,
+) -> Result<String> {
+    let arm = candidate(finished)?;
+    let mut pages = Vec::new();
+    for step in selection.steps.iter().filter(|it| it.done == Done::Waits) {
+        let verdict = known(&step.id, conclusion)?;
+        let learning = arm.learnings.iter().find(|it| it.id.as_str() == step.id);
+        let text = learning.map_or("", |it| it.text.trim());
+        let mut lines = vec![format!("“{}” ({})", step.name, step.id)];
+        lines.extend(text.lines().map(|it| format!("  | {it}")));
+        lines.extend(verdict.reasons.iter().map(|it| format!("  {it}")));
+        if let (Some(effect), Some(interval)) = (verdict.effect, verdict.interval) {
+            lines.push(format!(
+                "  effect {}, 95 % interval {}",
+                points(effect),
+                range(interval)
+            ));
+        }
+        for (word, tasks) in [
+            ("helped", &verdict.helped_tasks),
+            ("harmed", &verdict.harmed_tasks),
+        ] {
+            if !tasks.is_empty() {
+                lines.push(format!("  {word}: {}", names(tasks, NAMED)));
+            }
+        }
+        lines.extend(replays(args, conclusion, verdict));
+        pages.push(lines.join("\n"));
+    }
+    if pages.is_empty() {
+        return Ok("nothing waits for review".to_owned());
+    }
+    pages.push(format!(
+        "next: dreameval review {} --to {} --approve ID --by NAME --because \"…\" (or --reject ID)",
+        args.run.display(),
+        args.to.display()
+    ));
+    Ok(pages.join("\n\n"))
+}
+
+/// The commands that replay one task with the store and without.
+fn replays(
+    args: &ReviewArgs,
+    conclusion: &Conclusion,
+    verdict: &LearningVerdict,
+) -> Option<String> {
+    let task = verdict
+        .helped_tasks
+        .first()
+        .or(verdict.harmed_tasks.first())?;
+    let trial = |arm: &str| {
+        conclusion.rows.iter().position(|row| {
+            row.task.as_str() == task && row.arm.as_str() == arm && row.budget.is_none()
+        })
+    };
+    let run = args.run.display();
+    Some(format!(
+        "  read task {task} with it and without: dreameval replay {run} {}; dreameval replay {run} {}",
+        trial("dreamed")?,
+        trial("bare")?
+    ))
+}
