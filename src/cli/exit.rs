@@ -43,6 +43,23 @@ impl Exit {
         }
     }
 
+    /// The end a ledger tells of; a bug for a number that is none.
+    pub fn from_code(code: u8) -> Self {
+        let all = [
+            Exit::Done,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Inconclusive,
+            Exit::Input,
+            Exit::Outside,
+            Exit::Integrity,
+            Exit::Interrupted,
+        ];
+        all.into_iter()
+            .find(|it| it.code() == code)
+            .unwrap_or(Exit::Bug)
+    }
+
     /// The end an error asks for.
     pub fn of(error: &Error) -> Self {
         match error.kind() {

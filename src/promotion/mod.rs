@@ -1,6 +1,7 @@
 //! Evidence in, verdicts out: what may stay, what must go, and why. Plain functions; only the ledger reads and writes.
 
 pub mod baseline;
+pub mod budget;
 pub mod contrast;
 pub mod doubt;
 pub mod dream;

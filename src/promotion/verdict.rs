@@ -8,6 +8,7 @@ use crate::{
     analysis::evidence::{Bounds, Evidence},
     error::count,
     promotion::{
+        budget::Budget,
         dream::{self, DreamVerdict, Question},
         learning,
         policy::Policy,
@@ -125,12 +126,16 @@ pub fn decide(
     policy: &Policy,
     question: &Question,
     objections: &[Objection],
+    budget: &Budget,
 ) -> Verdicts {
     let broken = learning::broken_foldover(evidence, policy);
     let learnings: Vec<LearningVerdict> = evidence
         .learnings
         .iter()
-        .map(|it| learning::decide(it, policy, objections, broken.as_deref()))
+        .map(|it| {
+            let policy = budget.policy(policy, &it.id);
+            learning::decide(it, &policy, objections, broken.as_deref())
+        })
         .collect();
     Verdicts {
         format: 1,

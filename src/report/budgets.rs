@@ -1,11 +1,11 @@
-//! The chart of completion at each step budget, one line an arm.
+//! Charts with one line an arm: completion at each step budget, and what comes of each night.
 
 use std::collections::BTreeSet;
 
 use crate::{
     analysis::evidence::SweepPoint,
     error::Result,
-    promotion::figures::{arm_words, percent},
+    promotion::figures::{amount, arm_words, percent},
     report::{
         page::Figure,
         plot::{Anchor, At, Canvas, Dot, Ink, Mark, svg},
@@ -13,25 +13,54 @@ use crate::{
     },
 };
 
+/// What a chart is called, and what its axes count.
+#[derive(Debug, Clone, Copy)]
+pub struct Chart<'a> {
+    /// Its anchor and file name.
+    pub id: &'a str,
+    /// What it shows.
+    pub title: &'a str,
+    /// What stands below it.
+    pub axis: &'a str,
+    /// What its top stands for, where it counts things; rates end at 100 %.
+    pub most: Option<u32>,
+    /// The line drawn to stand out.
+    pub candidate: &'a str,
+}
+
+/// Most numbers below a chart; the rest of them have a tick alone.
+const MOST_NUMBERS: usize = 10;
+
 /// The chart for the points of a sweep; `candidate` is drawn to stand out.
 ///
 /// # Errors
 ///
 /// A bug of ours where drawing fails.
 pub fn figure(points: &[SweepPoint], candidate: &str, description: &str) -> Result<Figure> {
-    let title = "Completion at each step budget";
+    let chart = Chart {
+        id: "budgets",
+        title: "Completion at each step budget",
+        axis: "tool calls allowed per attempt",
+        most: None,
+        candidate,
+    };
+    drawn(points, &chart, description)
+}
+
+/// A chart of points: `steps` runs along its axis, and rates are shares of its top.
+///
+/// # Errors
+///
+/// A bug of ours where drawing fails.
+pub fn drawn(points: &[SweepPoint], chart: &Chart<'_>, description: &str) -> Result<Figure> {
     let draw = |layout: &Layout, suffix: &str| {
-        let name = format!("budgets-{suffix}");
-        svg(
-            &canvas(points, candidate, layout),
-            &name,
-            title,
-            description,
-        )
+        let name = format!("{}-{suffix}", chart.id);
+        let canvas = canvas(points, chart, layout);
+        svg(&canvas, &name, chart.title, description)
     };
     Ok(Figure {
-        id: "budgets".to_owned(),
-        title: title.to_owned(),
+        id: chart.id.to_owned(),
+        title: chart.title.to_owned(),
         description: description.to_owned(),
         wide: draw(&WIDE, "wide")?,
         narrow: draw(&NARROW, "narrow")?,
@@ -54,7 +83,7 @@ const NARROW: Layout = Layout {
     plot: [44, 14, 366, 226],
 };
 
-fn canvas(points: &[SweepPoint], candidate: &str, layout: &Layout) -> Canvas {
+fn canvas(points: &[SweepPoint], chart: &Chart<'_>, layout: &Layout) -> Canvas {
     let [left, top, right, bottom] = layout.plot;
     let budgets: BTreeSet<u32> = points.iter().map(|it| it.steps).collect();
     let ends = (budgets.first().copied(), budgets.last().copied());
@@ -63,21 +92,24 @@ fn canvas(points: &[SweepPoint], candidate: &str, layout: &Layout) -> Canvas {
     for rate in [0.0, 0.25, 0.5, 0.75, 1.0] {
         let y = height(rate, layout);
         marks.push(Mark::Line(vec![(left, y), (right, y)], Ink::Rule, 1));
-        marks.push(Mark::small((left - 8, y), percent(rate), Anchor::End));
+        let says = match chart.most {
+            Some(most) => amount(rate * f64::from(most)),
+            None => percent(rate),
+        };
+        marks.push(Mark::small((left - 8, y), says, Anchor::End));
     }
-    for steps in &budgets {
+    let every = budgets.len().div_ceil(MOST_NUMBERS).max(1);
+    for (index, steps) in budgets.iter().enumerate() {
         let x = across(*steps, ends, layout);
         marks.push(Mark::Line(vec![(x, top), (x, bottom + 4)], Ink::Rule, 1));
-        let at = (x, bottom + 16);
-        marks.push(Mark::small(at, steps.to_string(), Anchor::Middle));
+        if index % every == 0 {
+            let at = (x, bottom + 16);
+            marks.push(Mark::small(at, steps.to_string(), Anchor::Middle));
+        }
     }
     let at = ((left + right) / 2, bottom + 36);
-    marks.push(Mark::small(
-        at,
-        "tool calls allowed per attempt",
-        Anchor::Middle,
-    ));
-    let below = arm_marks(points, candidate, ends, layout, &mut marks);
+    marks.push(Mark::small(at, chart.axis, Anchor::Middle));
+    let below = arm_marks(points, chart.candidate, ends, layout, &mut marks);
     Canvas {
         width: layout.width,
         height: (bottom + 50).max(below) as u32,

@@ -16,6 +16,7 @@ pub mod inputs;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod nights;
 pub mod page;
 pub mod plot;
 pub mod rows;

@@ -34,6 +34,9 @@ pub struct Asked {
     pub amount: Amount,
     /// The seed of all trials.
     pub seed: u64,
+    /// Whether what the dream would drop from the store is tried beside what it wrote, so that nothing leaves without a
+    /// verdict.
+    pub tries_dropped: bool,
     /// What was typed, to be asked again on `--resume`.
     pub typed: Typed,
 }
@@ -52,6 +55,12 @@ pub struct Typed {
     pub dreamer: String,
     /// A store to judge instead of dreaming one.
     pub memory: Option<String>,
+    /// The store as it stands, instead of the suite's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<String>,
+    /// Whether what the dream would drop is tried too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tries_dropped: bool,
     /// The arms: built-in names, and `name=PATH`.
     pub arms: Vec<String>,
     /// Times each test task is attempted under each arm.
@@ -90,6 +99,9 @@ impl Asked {
         add("arms", self.arms.join(","));
         add("amount", format!("{:?}", self.amount));
         add("seed", self.seed.to_string());
+        if self.tries_dropped {
+            add("tries dropped", "true".to_owned());
+        }
         if let Some(store) = &self.memory {
             parts.insert("given memory".to_owned(), store.digest());
         }

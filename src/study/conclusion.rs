@@ -11,6 +11,7 @@ use crate::{
     },
     error::Result,
     promotion::{
+        budget::Budget,
         dream::Question,
         policy::Policy,
         screen::{ScreenContext, Severity, screen},
@@ -36,6 +37,19 @@ pub struct Conclusion {
 /// # Errors
 /// Counting fails, or rows of one task were judged by different graders.
 pub fn conclude(asked: &Asked, finished: &Finished, policy: &Policy) -> Result<Conclusion> {
+    conclude_within(asked, finished, policy, &Budget::default())
+}
+
+/// Draws the conclusions of a run that is one of many, under a policy and the learnings' error budget.
+///
+/// # Errors
+/// As for `conclude`.
+pub fn conclude_within(
+    asked: &Asked,
+    finished: &Finished,
+    policy: &Policy,
+    budget: &Budget,
+) -> Result<Conclusion> {
     let bench = &finished.bench;
     let rows = rows(
         bench,
@@ -51,7 +65,13 @@ pub fn conclude(asked: &Asked, finished: &Finished, policy: &Policy) -> Result<C
     let mut evidence = analysis::evidence(&rows, &order, &contrasts(&order, policy), learnings)?;
     let objections =
         candidate.map_or_else(Vec::new, |arm| object(&bench.suite, arm, &mut evidence));
-    let verdicts = decide(&evidence, policy, &Question::of_dream(policy), &objections);
+    let verdicts = decide(
+        &evidence,
+        policy,
+        &Question::of_dream(policy),
+        &objections,
+        budget,
+    );
     verdicts.write_into(&mut evidence);
     Ok(Conclusion {
         rows,

@@ -11,10 +11,16 @@ pub mod rows;
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    domain::{dream::Dream, id::ArmName, memory::Store, session::Session},
+    domain::{
+        dream::{Action, Dream},
+        id::ArmName,
+        memory::{Learning, Store},
+        session::Session,
+    },
     error::{Error, Result},
     files,
     formats::{memory, transcript::read_session},
+    promotion::selection::unite,
     runner::{
         self, Keep, Pace,
         bench::Bench,
@@ -83,7 +89,13 @@ pub async fn run(
     }
     let dreamt = dream.as_ref().map(|it| it.store.clone());
     let candidate_store = asked.memory.clone().or(dreamt);
-    let roster = add_arms(&mut bench, asked, stored, candidate_store)?;
+    let mut roster = add_arms(&mut bench, asked, stored, candidate_store)?;
+    if let Some(dream) = dream.as_ref().filter(|_| asked.tries_dropped) {
+        let dropped = dropped(dream, &asked.suite.memory);
+        if dropped != dream.store {
+            roster.attributed = Some(add_store(&mut bench, "with-dropped", dropped)?);
+        }
+    }
     let trials: Arc<[PlannedTrial]> = replay(
         &asked.suite,
         &bench.arms,
@@ -124,6 +136,20 @@ async fn dream_over(
         learnings: memory::learnings(&dream.store).learnings.len(),
     });
     Ok(dream)
+}
+
+/// What the dream wrote, and beside it what it dropped or replaced.
+fn dropped(dream: &Dream, input: &Store) -> Store {
+    let old = memory::learnings(input).learnings;
+    let new = memory::learnings(&dream.store).learnings;
+    let is_dropped = |it: &&Learning| {
+        dream.changes.iter().any(|change| {
+            change.id.as_ref() == Some(&it.id)
+                && matches!(change.action, Action::Dropped | Action::Superseded)
+        }) && !new.iter().any(|new| new.id == it.id)
+    };
+    let dropped: Vec<&Learning> = old.iter().filter(is_dropped).collect();
+    unite(&dream.store, input, &dropped)
 }
 
 fn add_store(bench: &mut Bench, name: &str, store: Store) -> Result<u16> {

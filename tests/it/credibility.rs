@@ -350,6 +350,7 @@ fn asked(suite: Suite) -> Asked {
             pairs: 50,
         },
         seed: 1,
+        tries_dropped: false,
         typed: Typed::default(),
     }
 }

@@ -94,6 +94,7 @@ fn results(suite: Suite) -> Results {
         extra: Vec::new(),
         amount,
         seed: lab.bench.seed,
+        tries_dropped: false,
         typed: Typed::default(),
     };
     let finished = Finished {

@@ -405,6 +405,7 @@ impl Planted {
             extra: Vec::new(),
             amount: GATE,
             seed,
+            tries_dropped: false,
             typed: Typed::default(),
         };
         let finished = Finished {

@@ -29,6 +29,8 @@ pub enum Command {
     Gate(GateArgs),
     /// Write what a run's store came to as the baseline of later gates
     Baseline(BaselineArgs),
+    /// One unattended pass: practise, dream, evaluate, decide, promote or wait for review
+    Cycle(CycleArgs),
     /// Put the learnings of a run that earned it in force, or undo that
     Promote(PromoteArgs),
     /// Show what waits for a person; approve or reject it
@@ -100,6 +102,9 @@ pub struct RunArgs {
     /// Judge this store instead of dreaming one
     #[arg(long, value_name = "STORE")]
     pub memory: Option<PathBuf>,
+    /// Practise with this store and dream over it, instead of the suite's own
+    #[arg(long, value_name = "STORE")]
+    pub stored: Option<PathBuf>,
     /// Arms to replay: bare, stored, dreamed, placebo, oracle, or name=STORE
     #[arg(
         long,
@@ -129,7 +134,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Continue the run in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "agent", "dreamer", "memory", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "agent", "dreamer", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
     pub resume: Option<PathBuf>,
     /// Print what would be played, and spend nothing
     #[arg(long)]
@@ -242,6 +247,46 @@ pub struct BaselineArgs {
     /// The file to write
     #[arg(long, value_name = "FILE")]
     pub to: PathBuf,
+}
+
+/// `cycle`.
+#[derive(Debug, Clone, Args)]
+pub struct CycleArgs {
+    /// The suite's folder
+    pub suite: PathBuf,
+    /// The store in force; made where it is not there yet
+    #[arg(long, value_name = "STORE")]
+    pub store: PathBuf,
+    /// What must be shown, and who must agree
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// The night's name, such as a date; one that ended is not played again [default: the next number]
+    #[arg(long, value_name = "NAME")]
+    pub night: Option<String>,
+    /// Where the nights' runs go [default: STORE.nights]
+    #[arg(long, value_name = "DIR")]
+    pub runs: Option<PathBuf>,
+    /// Who attempts
+    #[arg(long, value_enum, default_value = "embedded")]
+    pub agent: AgentName,
+    /// Who dreams
+    #[arg(long, value_enum, default_value = "embedded")]
+    pub dreamer: DreamerName,
+    /// How much is played
+    #[arg(long, value_enum, default_value = "gate")]
+    pub preset: Preset,
+    /// Seed from which each night's own is drawn
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Draw another world than the suite's own
+    #[arg(long)]
+    pub world_seed: Option<u64>,
+    /// Trials under way at once [default: the cores]
+    #[arg(short = 'j', long = "jobs", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub jobs: Option<u32>,
+    /// Say nothing but the answer
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// `promote`.

@@ -42,7 +42,7 @@ pub fn compare(args: &CompareArgs) -> Result<Exit> {
     let mut evidence = analysis::evidence(&trials.rows, &order, &[(baseline, candidate)], &[])?;
     evidence.warnings.extend(trials.warnings);
     let question = Question::of_arms(&args.candidate, &[&args.baseline]);
-    let verdicts = decide(&evidence, &policy, &question, &[]);
+    let verdicts = decide(&evidence, &policy, &question, &[], &Default::default());
     let folder = out_folder(args)?;
     write_report(args, &evidence, &verdicts, &folder)?;
     match args.voice.format {

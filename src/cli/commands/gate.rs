@@ -34,8 +34,8 @@ pub fn gate(args: &GateArgs) -> Result<Exit> {
     let (asked, finished) = again(&file, &args.run, &runtime)?;
     let baseline = baseline_for(&asked, args.baseline.as_deref())?;
     let wants = Wants {
-        csv: false,
         gate: Some(baseline),
+        ..Wants::default()
     };
     let told = runtime.block_on(pages::conclude(
         &asked, &finished, &policy, &args.run, &wants,

@@ -3,6 +3,7 @@
 mod check;
 mod clock;
 mod compare;
+mod cycle;
 mod dream;
 mod forecast;
 mod gate;
@@ -30,6 +31,7 @@ pub fn run(command: Command) -> Result<Exit> {
         Command::Check(args) => check::check(&args),
         Command::Gate(args) => gate::gate(&args),
         Command::Baseline(args) => gate::baseline(&args),
+        Command::Cycle(args) => cycle::cycle(&args),
         Command::Promote(args) => promote::promote(&args),
         Command::Review(args) => review::review(&args),
         Command::Ledger(args) => ledger::ledger(&args),

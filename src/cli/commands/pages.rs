@@ -12,23 +12,25 @@ use crate::{
     error::{Error, Result, count},
     files,
     formats::memory::{learnings, read_store, write_store},
-    promotion::{baseline::Baseline, gate::Gate, policy::Policy},
+    promotion::{baseline::Baseline, budget::Budget, gate::Gate, policy::Policy},
     report::{self, Inputs, criteria::criteria, examples, inputs::RunInfo, summary},
     study::{
         Finished,
         asked::Asked,
-        conclusion::{Conclusion, conclude as decide},
+        conclusion::{Conclusion, conclude_within as decide},
         gating,
     },
 };
 
 /// What to write beside the report.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Wants {
     /// Also trials.csv.
     pub csv: bool,
     /// A gate's word, against a baseline file where there is one.
     pub gate: Option<Option<Baseline>>,
+    /// How often the learnings were tested before.
+    pub budget: Budget,
 }
 
 /// What a run came to.
@@ -51,7 +53,7 @@ pub async fn conclude(
     folder: &Path,
     wants: &Wants,
 ) -> Result<Told> {
-    let conclusion = decide(asked, finished, policy)?;
+    let conclusion = decide(asked, finished, policy, &wants.budget)?;
     let gate = match &wants.gate {
         Some(file) => Some(gating::gate(finished, &conclusion, policy, file.as_ref())?),
         None => None,
@@ -145,7 +147,7 @@ async fn write_report(
             .position(|arm| arm.name.as_str() == name)
             .and_then(|it| u16::try_from(it).ok())
     };
-    let transcripts = match (index("bare"), finished.candidate) {
+    let transcripts = match (index("bare"), index("dreamed").or(finished.candidate)) {
         (Some(bare), Some(candidate)) => {
             examples::pairs(
                 bench,
@@ -235,6 +237,9 @@ fn reproduce(asked: &Asked) -> String {
         add("world-seed", seed.to_string());
     }
     add("agent", typed.agent.clone());
+    if let Some(stored) = &typed.stored {
+        add("stored", stored.clone());
+    }
     match &typed.memory {
         Some(memory) => add("memory", memory.clone()),
         None => add("dreamer", typed.dreamer.clone()),

@@ -30,7 +30,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
     let (asked, finished) = again(&file, &args.run, &runtime)?;
     let wants = Wants {
         csv: args.csv,
-        gate: None,
+        ..Wants::default()
     };
     let told = runtime.block_on(pages::conclude(
         &asked, &finished, &policy, &args.run, &wants,

@@ -68,6 +68,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let wants = Wants {
         csv: args.csv,
         gate: wish,
+        ..Wants::default()
     };
     let told = runtime.block_on(pages::conclude(&asked, &finished, &policy, &folder, &wants))?;
     end(&asked, &folder)?;
@@ -76,7 +77,10 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
 }
 
 /// The run of a folder, if nothing it was made from has changed.
-fn resumed(folder: &Path) -> Result<Asked> {
+///
+/// # Errors
+/// Something has.
+pub fn resumed(folder: &Path) -> Result<Asked> {
     let file = read_run_file(folder)?;
     let asked = settle::asked(file.asked.clone())?;
     file.check(&asked, &folder.join("run.json"))?;
@@ -100,15 +104,26 @@ fn begin(asked: &Asked, out: Option<&Path>) -> Result<PathBuf> {
             files::create_numbered_folder(&base)?
         }
     };
-    files::create_folder(&folder.join("transcripts"))?;
-    let mut file = RunFile::of(asked);
-    file.times.insert("began".to_owned(), now());
-    write_run_file(&file, &folder)?;
+    begin_in(asked, &folder)?;
     Ok(folder)
 }
 
+/// Writes into a folder what was asked.
+///
+/// # Errors
+/// The disk fails.
+pub fn begin_in(asked: &Asked, folder: &Path) -> Result<()> {
+    files::create_folder(&folder.join("transcripts"))?;
+    let mut file = RunFile::of(asked);
+    file.times.insert("began".to_owned(), now());
+    write_run_file(&file, folder)
+}
+
 /// Notes when the run ended.
-fn end(asked: &Asked, folder: &Path) -> Result<()> {
+///
+/// # Errors
+/// The disk fails.
+pub fn end(asked: &Asked, folder: &Path) -> Result<()> {
     let mut file = read_run_file(folder)?;
     let times: BTreeMap<String, String> = std::mem::take(&mut file.times);
     file = RunFile::of(asked);
@@ -133,7 +148,7 @@ pub fn pace(jobs: Option<u32>) -> Pace {
 }
 
 /// The first interrupt ends the run after the trials under way; the second ends it at once.
-async fn listen(stop: Arc<AtomicBool>) {
+pub async fn listen(stop: Arc<AtomicBool>) {
     if interrupt().await {
         speech::remark("ending after the trials under way; interrupt again to end at once");
         stop.store(true, Ordering::Relaxed);

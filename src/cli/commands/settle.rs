@@ -23,15 +23,11 @@ use crate::{
 /// The built-in arms, in the order they are shown.
 const ARMS: [&str; 5] = ["bare", "stored", "dreamed", "placebo", "oracle"];
 /// Times each practice task is attempted.
-const PRACTICE_REPEATS: u32 = 2;
+pub const PRACTICE_REPEATS: u32 = 2;
 
 /// What was typed, by value.
 pub fn typed(args: &RunArgs) -> Typed {
-    let (repeats, pairs) = match args.preset {
-        Preset::Smoke => (1, 200),
-        Preset::Gate => (3, 1000),
-        Preset::Promote => (5, 3000),
-    };
+    let (repeats, pairs) = amount(args.preset);
     let suite = args.suite.as_deref().unwrap_or(Path::new(""));
     Typed {
         suite: suite.display().to_string(),
@@ -39,6 +35,8 @@ pub fn typed(args: &RunArgs) -> Typed {
         agent: agent_word(args.agent).to_owned(),
         dreamer: dreamer_word(args.dreamer).to_owned(),
         memory: args.memory.as_ref().map(|it| it.display().to_string()),
+        stored: args.stored.as_ref().map(|it| it.display().to_string()),
+        tries_dropped: false,
         arms: args.arms.clone(),
         repeats: args.repeats.unwrap_or(repeats),
         practice_repeats: PRACTICE_REPEATS,
@@ -47,12 +45,28 @@ pub fn typed(args: &RunArgs) -> Typed {
     }
 }
 
+/// Repeats and foldover pairs of a preset.
+pub fn amount(preset: Preset) -> (u32, u32) {
+    match preset {
+        Preset::Smoke => (1, 200),
+        Preset::Gate => (3, 1000),
+        Preset::Promote => (5, 3000),
+    }
+}
+
 /// Loads everything a run names.
 ///
 /// # Errors
 /// A suite, store, agent, dreamer or arm is not acceptable.
 pub fn asked(typed: Typed) -> Result<Asked> {
-    let suite = Arc::new(load_suite(Path::new(&typed.suite), typed.world_seed)?);
+    let mut suite = load_suite(Path::new(&typed.suite), typed.world_seed)?;
+    if let Some(path) = &typed.stored {
+        suite.memory = read_store(Path::new(path))?;
+        suite
+            .digests
+            .insert("memory".to_owned(), suite.memory.digest());
+    }
+    let suite = Arc::new(suite);
     let memory = typed
         .memory
         .as_ref()
@@ -101,6 +115,7 @@ pub fn asked(typed: Typed) -> Result<Asked> {
             pairs: typed.pairs,
         },
         seed: typed.seed,
+        tries_dropped: typed.tries_dropped,
         typed,
     })
 }
@@ -119,7 +134,8 @@ fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
     Ok((ArmName::new(name), read_store(Path::new(path))?))
 }
 
-fn agent_word(name: AgentName) -> &'static str {
+/// The word an agent's name stands for.
+pub fn agent_word(name: AgentName) -> &'static str {
     match name {
         AgentName::Embedded => "embedded",
         AgentName::Forager => "forager",
@@ -140,7 +156,8 @@ fn agent(word: &str) -> Result<Arc<dyn Agent>> {
     }
 }
 
-fn dreamer_word(name: DreamerName) -> &'static str {
+/// The word a dreamer's name stands for.
+pub fn dreamer_word(name: DreamerName) -> &'static str {
     match name {
         DreamerName::Embedded => "embedded",
         DreamerName::Null => "null",
