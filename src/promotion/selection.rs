@@ -207,6 +207,61 @@ fn cut(entry: &Entry, gone: &[&Learning]) -> Entry {
     }
 }
 
+/// The store that was evaluated, with the files in force in the place of those that say the same to an agent: what is in
+/// force and stays keeps every byte and its path, whatever a dream wrote around it.
+pub fn as_in_force(evaluated: &Store, in_force: &Store) -> Store {
+    let (own, before) = (
+        learnings(evaluated).learnings,
+        learnings(in_force).learnings,
+    );
+    let lone = |all: &[Learning], store: &Store, it: &Learning| {
+        let is_lone = all
+            .iter()
+            .filter(|other| other.source.path == it.source.path)
+            .count()
+            == 1;
+        let entry = store
+            .entries
+            .iter()
+            .find(|entry| entry.path == it.source.path);
+        entry.filter(|_| is_lone).cloned()
+    };
+    let mut kept: Vec<Entry> = Vec::new();
+    let mut replaced: BTreeSet<String> = BTreeSet::new();
+    for old in &before {
+        let Some(new) = own.iter().find(|it| it.id == old.id) else {
+            continue;
+        };
+        if let (Some(old), Some(new)) = (lone(&before, in_force, old), lone(&own, evaluated, new)) {
+            replaced.insert(new.path);
+            kept.push(old);
+        }
+    }
+    for entry in &evaluated.entries {
+        if replaced.contains(&entry.path) {
+            continue;
+        }
+        let path = free_path(&entry.path, &kept);
+        kept.push(Entry {
+            path,
+            text: entry.text.clone(),
+        });
+    }
+    Store::new(kept)
+}
+
+/// The path, or the first of `name-2.md`, `name-3.md`, … that no entry has.
+fn free_path(path: &str, entries: &[Entry]) -> String {
+    let (stem, ending) = path.rsplit_once('.').unwrap_or((path, "md"));
+    let mut free = path.to_owned();
+    let mut number = 1;
+    while entries.iter().any(|it| it.path == free) {
+        number += 1;
+        free = format!("{stem}-{number}.{ending}");
+    }
+    free
+}
+
 /// A store with some learnings of another beside its own, byte for byte: at their own path where they fill the whole
 /// file and the path is free, else each in a file of its own below `/kept`.
 pub fn unite(base: &Store, other: &Store, learnings_of_other: &[&Learning]) -> Store {
@@ -366,6 +421,31 @@ mod tests {
         let chosen = select(&evaluated, &Store::default(), &verdicts, &given);
         let paths: Vec<&str> = files(&chosen.store).into_iter().map(|it| it.0).collect();
         assert_eq!(paths, ["/one/SKILL.md", "/one/run.py"]);
+    }
+
+    #[test]
+    fn what_stays_in_force_keeps_its_bytes_and_its_path() {
+        let playbook = |seen: &str, body: &str| {
+            format!("---\nname: x\nwhen: y\nevidence: [{seen}]\n---\n\n{body}.\n")
+        };
+        let (old, again, other) = (
+            playbook("s-1", "Do one"),
+            playbook("s-2", "Do one"),
+            playbook("s-2", "Do two"),
+        );
+        let in_force = store(&[("/playbooks/001-a.md", &old)]);
+        let evaluated = store(&[
+            ("/playbooks/001-a.md", &other),
+            ("/playbooks/002-a.md", &again),
+        ]);
+        let same = as_in_force(&evaluated, &in_force);
+        assert_eq!(
+            files(&same),
+            [
+                ("/playbooks/001-a-2.md", other.as_str()),
+                ("/playbooks/001-a.md", old.as_str())
+            ]
+        );
     }
 
     #[test]

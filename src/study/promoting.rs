@@ -16,7 +16,7 @@ use crate::{
             entry::{Done, Word},
         },
         policy::Policy,
-        selection::{Permission, Selection, select, unite},
+        selection::{Permission, Selection, as_in_force, select, unite},
         verdict::{LearningVerdict, Verdict},
     },
     study::{
@@ -56,7 +56,7 @@ impl Case<'_> {
             .filter(|it| !own.iter().any(|own| own.id == it.id))
             .filter(|it| !self.is_merged(it))
             .collect();
-        let united = unite(evaluated, in_force, &untried);
+        let united = unite(&as_in_force(evaluated, in_force), in_force, &untried);
         let permission = |it: &LearningVerdict| self.permission(it, ledger);
         Ok(select(
             &united,

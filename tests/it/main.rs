@@ -27,6 +27,7 @@ mod example;
 #[cfg(test)]
 mod fresh_worlds;
 #[cfg(test)]
+mod gating;
 mod hostile_names;
 #[cfg(test)]
 mod kill_and_resume;
