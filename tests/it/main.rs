@@ -3,6 +3,8 @@
 //! Modules are marked as tests so that the lints know their helpers for what they are.
 
 #[cfg(test)]
+mod acting;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod bench_kit;
@@ -33,6 +35,8 @@ mod hostile_names;
 mod kill_and_resume;
 #[cfg(test)]
 mod mutations;
+#[cfg(test)]
+mod nights;
 #[cfg(test)]
 mod nothing_hard_coded;
 #[cfg(test)]

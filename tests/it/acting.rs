@@ -1,0 +1,415 @@
+//! Verdicts that take effect: promotion, review, the ledger and its tamperings, a pull request at the gate.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+use dreameval::{
+    draw::Key,
+    error::ErrorKind,
+    files::{self, TemporaryFolder, copy_tree},
+    formats::memory::{learnings, read_store},
+    promotion::ledger::{Custody, Ledger},
+};
+
+use crate::{
+    bench_kit::battery,
+    program::{Said, repository, say},
+};
+
+/// One small run of a shipped suite, made once.
+struct Evaluated {
+    folder: TemporaryFolder,
+}
+
+static EVALUATED: LazyLock<Evaluated> = LazyLock::new(|| {
+    let folder = TemporaryFolder::create("evaluated").unwrap();
+    let suite = desk();
+    let said = say(
+        folder.path(),
+        ["run", &suite, "--out", "run", "--preset", "gate", "-q"],
+    );
+    assert_eq!(said.code, Some(0), "{}", said.talk);
+    Evaluated { folder }
+});
+
+fn desk() -> String {
+    repository()
+        .join("scenarios/legal-desk")
+        .display()
+        .to_string()
+}
+
+impl Evaluated {
+    fn run(&self) -> String {
+        self.folder.path().join("run").display().to_string()
+    }
+}
+
+fn ok(said: Said) -> String {
+    assert_eq!(said.code, Some(0), "{}\n{}", said.answer, said.talk);
+    said.answer
+}
+
+#[test]
+fn a_promotion_writes_a_byte_subset_and_can_be_undone() {
+    let place = TemporaryFolder::create("promote").unwrap();
+    let run = EVALUATED.run();
+    let memory = Path::new(&run).join("memory/dreamed");
+    let before = read_store(&memory).unwrap();
+    let answer = ok(say(
+        place.path(),
+        ["promote", &run, "--to", "live", "--by", "ann"],
+    ));
+    assert!(answer.contains(" learnings are in force: "), "{answer}");
+    let live = read_store(&place.path().join("live")).unwrap();
+    assert!(!live.entries.is_empty());
+    let whole: Vec<_> = learnings(&before).learnings;
+    for learning in learnings(&live).learnings {
+        let source = whole
+            .iter()
+            .find(|it| it.id == learning.id)
+            .expect("evaluated");
+        assert_eq!(
+            live.bytes_of(&learning.source).map(str::trim),
+            before.bytes_of(&source.source).map(str::trim)
+        );
+    }
+    assert_eq!(
+        read_store(&memory).unwrap(),
+        before,
+        "the input is untouched"
+    );
+    let again = ok(say(place.path(), ["promote", &run, "--to", "live"]));
+    assert!(again.starts_with("nothing changes"), "{again}");
+    ok(say(
+        place.path(),
+        ["promote", "--undo", "--to", "live", "--by", "bob"],
+    ));
+    assert!(
+        read_store(&place.path().join("live"))
+            .unwrap()
+            .entries
+            .is_empty()
+    );
+    ok(say(place.path(), ["ledger", "verify", "live"]));
+    let shown = ok(say(place.path(), ["ledger", "show", "live"]));
+    assert!(shown.contains("bob undid line 6"), "{shown}");
+    let card = fs::read_to_string(place.path().join("live.card.md")).unwrap();
+    assert!(card.contains("**Owner.** ann") && card.contains("**Reproduce.** dreameval run"));
+    let nothing = say(place.path(), ["promote", "--undo", "--to", "live"]);
+    assert_eq!(nothing.code, Some(2), "{}", nothing.talk);
+}
+
+#[test]
+fn a_manual_policy_waits_for_a_person_who_is_not_the_one_who_promotes() {
+    let place = TemporaryFolder::create("review").unwrap();
+    let run = EVALUATED.run();
+    let policy = place.path().join("policy.toml");
+    fs::write(
+        &policy,
+        "review = { mode = \"manual\", four_eyes = true }\n",
+    )
+    .unwrap();
+    let promote = |by: &str| {
+        let arguments = [
+            "promote",
+            &run,
+            "--to",
+            "live",
+            "--policy",
+            "policy.toml",
+            "--by",
+            by,
+        ];
+        ok(say(place.path(), arguments))
+    };
+    assert!(promote("ann").contains("wait for a person"));
+    assert!(!files::exists(&place.path().join("live")));
+    let review = |more: &[&str]| {
+        let first = ["review", &run, "--to", "live", "--policy", "policy.toml"];
+        say(place.path(), first.iter().chain(more))
+    };
+    let waiting = ok(review(&[]));
+    let id = waiting
+        .split_once('(')
+        .and_then(|(_, rest)| rest.split_once(')'))
+        .map(|(id, _)| id.to_owned())
+        .unwrap();
+    assert!(
+        waiting.contains("dreameval replay") && waiting.contains("95 % interval"),
+        "{waiting}"
+    );
+    let nameless = review(&["--approve", &id]);
+    assert_eq!(nameless.code, Some(2), "{}", nameless.talk);
+    ok(review(&[
+        "--approve",
+        &id,
+        "--by",
+        "bob",
+        "--because",
+        "read it",
+    ]));
+    assert!(
+        promote("bob").contains("wait for a person"),
+        "who approved may not promote"
+    );
+    assert!(!files::exists(&place.path().join("live")));
+    let answer = promote("ann");
+    assert!(
+        answer.starts_with("1 learning are in force") || answer.starts_with("1 learning"),
+        "{answer}"
+    );
+    let live = learnings(&read_store(&place.path().join("live")).unwrap()).learnings;
+    assert_eq!(live.len(), 1);
+    assert_eq!(live[0].id.as_str(), id);
+    let unknown = review(&["--approve", "n-0", "--by", "bob", "--because", "x"]);
+    assert_eq!(unknown.code, Some(2));
+}
+
+#[test]
+fn a_store_that_is_not_what_was_evaluated_is_refused() {
+    let place = TemporaryFolder::create("changed").unwrap();
+    copy_tree(Path::new(&EVALUATED.run()), &place.path().join("run")).unwrap();
+    let file = first_file(&place.path().join("run/memory/dreamed"));
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text + "x").unwrap();
+    let said = say(place.path(), ["promote", "run", "--to", "live"]);
+    assert_eq!(said.code, Some(6), "{}", said.talk);
+    assert!(!files::exists(&place.path().join("live")));
+}
+
+fn first_file(folder: &Path) -> PathBuf {
+    folder.join(files::list(folder).unwrap().first().unwrap())
+}
+
+#[test]
+fn every_tampering_with_ledger_or_store_is_found() {
+    let place = TemporaryFolder::create("tampered").unwrap();
+    let run = EVALUATED.run();
+    ok(say(place.path(), ["promote", &run, "--to", "live"]));
+    ok(say(place.path(), ["promote", "--undo", "--to", "live"]));
+    ok(say(place.path(), ["promote", &run, "--to", "live"]));
+    let custody = Custody::of(&place.path().join("live")).unwrap();
+    let head = custody.verify(None).unwrap().head();
+    assert!(custody.verify(Some(head.as_str())).is_ok());
+    let mut targets = vec![place.path().join("live.ledger.jsonl")];
+    for folder in ["live", "live.history"] {
+        let folder = place.path().join(folder);
+        targets.extend(
+            files::list(&folder)
+                .unwrap()
+                .iter()
+                .map(|it| folder.join(it)),
+        );
+    }
+    let times = battery(150, 1000);
+    let mut kinds = [0; 4];
+    for number in 0..times {
+        let key = Key::root(number).word("tampering");
+        let kind = number as usize % 4;
+        let target = match number % 3 {
+            0 => &targets[0],
+            _ => &targets[key.draw(0) as usize % targets.len()],
+        };
+        let whole = fs::read(target).unwrap();
+        if !tamper(target, &whole, kind, key) {
+            continue;
+        }
+        kinds[kind] += 1;
+        let found = custody.verify(Some(head.as_str()));
+        let error = found.expect_err(&format!(
+            "tampering {number} ({kind}) with {}",
+            target.display()
+        ));
+        assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
+        fs::write(target, &whole).unwrap();
+    }
+    assert!(
+        kinds.iter().all(|it| times as usize / 8 <= *it),
+        "{kinds:?}"
+    );
+    assert!(custody.verify(Some(head.as_str())).is_ok());
+}
+
+/// Edits a byte, deletes, changes the order or cuts; `false` where that left the bytes as they were.
+fn tamper(target: &Path, whole: &[u8], kind: usize, key: Key) -> bool {
+    let at = |index: u64, length: usize| key.draw(index) as usize % length.max(1);
+    let mut bytes = whole.to_vec();
+    let mut lines: Vec<&[u8]> = whole.split_inclusive(|it| *it == b'\n').collect();
+    match kind {
+        0 => {
+            let place = at(1, bytes.len());
+            bytes[place] ^= 1 << at(2, 8);
+        }
+        1 if lines.len() == 1 => {
+            fs::remove_file(target).unwrap();
+            return true;
+        }
+        1 => {
+            lines.remove(at(1, lines.len()));
+            bytes = lines.concat();
+        }
+        2 => {
+            let (one, other) = (at(1, lines.len()), at(2, lines.len()));
+            lines.swap(one, other);
+            bytes = lines.concat();
+        }
+        _ => bytes.truncate(at(1, bytes.len())),
+    }
+    fs::write(target, &bytes).unwrap();
+    bytes != whole
+}
+
+#[test]
+fn what_is_erased_leaves_its_digest_and_its_reason() {
+    let place = TemporaryFolder::create("erased").unwrap();
+    let run = EVALUATED.run();
+    ok(say(place.path(), ["promote", &run, "--to", "live"]));
+    let path = place.path().join("live");
+    let store = read_store(&path).unwrap().digest();
+    let redact = |digest: &str| {
+        let words = [
+            "ledger",
+            "redact",
+            "live",
+            digest,
+            "--by",
+            "ann",
+            "--because",
+            "asked to",
+        ];
+        say(place.path(), words)
+    };
+    assert_eq!(redact(store.short()).code, Some(2), "it is in force");
+    ok(say(place.path(), ["promote", "--undo", "--to", "live"]));
+    ok(redact(store.short()));
+    ok(say(place.path(), ["ledger", "verify", "live"]));
+    let shown = ok(say(place.path(), ["ledger", "show", "live"]));
+    assert!(shown.contains("ann erased the texts of store"), "{shown}");
+    let custody = Custody::of(&path).unwrap();
+    assert!(custody.recall(&store).is_err());
+}
+
+#[test]
+fn two_writers_never_write_at_once() {
+    let place = TemporaryFolder::create("two").unwrap();
+    let custody = Custody::of(&place.path().join("live")).unwrap();
+    let lock = custody.lock().unwrap();
+    let said = say(place.path(), ["promote", &EVALUATED.run(), "--to", "live"]);
+    assert_eq!(said.code, Some(5), "{}", said.talk);
+    assert!(
+        said.talk
+            .contains("another process is at work on this store")
+    );
+    drop(lock);
+    ok(say(
+        place.path(),
+        ["promote", &EVALUATED.run(), "--to", "live"],
+    ));
+    assert!(Ledger::read(&custody.ledger_path()).is_ok());
+}
+
+#[test]
+fn a_pull_request_that_worsens_a_playbook_turns_the_gate_red_and_says_why() {
+    let place = TemporaryFolder::create("request").unwrap();
+    let run = EVALUATED.run();
+    ok(say(
+        place.path(),
+        ["baseline", &run, "--to", "baseline.json"],
+    ));
+    let books = place.path().join("books");
+    copy_tree(&Path::new(&run).join("memory/dreamed"), &books).unwrap();
+    let suite = desk();
+    let gate = |out: &str| {
+        let words = [
+            "run",
+            &suite,
+            "--memory",
+            "books",
+            "--arms",
+            "bare,dreamed",
+            "--out",
+            out,
+            "-q",
+            "--gate",
+            "--baseline",
+            "baseline.json",
+        ];
+        say(place.path(), words)
+    };
+    let green = gate("green");
+    assert_eq!(green.code, Some(0), "{}\n{}", green.answer, green.talk);
+    let worsened = files::list(&books)
+        .unwrap()
+        .into_iter()
+        .map(|it| books.join(it))
+        .find(|it| {
+            fs::read_to_string(it)
+                .unwrap()
+                .contains("do summarise with form=memo")
+        })
+        .unwrap();
+    let text = fs::read_to_string(&worsened).unwrap();
+    fs::write(&worsened, text.replace("form=memo", "form=grid")).unwrap();
+    let red = gate("red");
+    assert_eq!(red.code, Some(1), "{}\n{}", red.answer, red.talk);
+    let summary = fs::read_to_string(place.path().join("red/gate.md")).unwrap();
+    let first = summary.lines().next().unwrap();
+    assert!(first.starts_with("🔴 **gate: fail: "), "{first}");
+    assert!(first.contains("tasks did worse: "), "{first}");
+    assert!(summary.contains("Look first at learning"), "{summary}");
+    let replay = red
+        .answer
+        .lines()
+        .find_map(|it| it.split_once("replay one: dreameval "))
+        .unwrap()
+        .1;
+    ok(say(place.path(), replay.split_whitespace()));
+    let junit = fs::read_to_string(place.path().join("red/junit.xml")).unwrap();
+    assert!(junit.contains("gate: fail"), "{junit}");
+    let other = say(
+        place.path(),
+        [
+            "run",
+            &suite,
+            "--memory",
+            "books",
+            "--arms",
+            "bare,dreamed",
+            "--out",
+            "seed",
+            "-q",
+            "--gate",
+            "--baseline",
+            "baseline.json",
+            "--seed",
+            "2",
+        ],
+    );
+    assert_eq!(other.code, Some(6), "{}", other.talk);
+    assert!(
+        other.talk.contains("`seed` differs (had 1, now 2)"),
+        "{}",
+        other.talk
+    );
+}
+
+#[test]
+fn a_gate_on_an_unfinished_run_ends_with_5() {
+    let place = TemporaryFolder::create("part").unwrap();
+    copy_tree(Path::new(&EVALUATED.run()), &place.path().join("run")).unwrap();
+    let journal = place.path().join("run/journal.jsonl");
+    let text = fs::read_to_string(&journal).unwrap();
+    let half: String = text.split_inclusive('\n').take(1000).collect();
+    fs::write(&journal, half).unwrap();
+    let said = say(place.path(), ["gate", "run"]);
+    assert_eq!(said.code, Some(5), "{}", said.talk);
+    assert!(
+        said.talk.contains("this run is not finished"),
+        "{}",
+        said.talk
+    );
+}
