@@ -132,6 +132,10 @@ impl Pack {
             settled.extend_from_slice(bytes.get(*from..*to).unwrap_or_default());
         }
         drop(self.appender);
+        // A run that is only read again is not written, so that others may read it at the same time.
+        if settled == bytes {
+            return Ok(());
+        }
         files::write(&self.path, &settled)
     }
 }

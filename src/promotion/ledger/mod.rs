@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     domain::id::Digest,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     files::{self, Appender},
 };
 
@@ -43,7 +43,7 @@ impl Ledger {
     /// Integrity: it is not what was written.
     pub fn read(path: &Path) -> Result<Self> {
         let lines = match files::exists(path) {
-            true => chain::unseal(&files::read_text(path)?, path)?,
+            true => chain::unseal(&text_of(path)?, path)?,
             false => Vec::new(),
         };
         Ok(Self {
@@ -58,7 +58,7 @@ impl Ledger {
     /// Integrity, or the disk fails.
     pub fn open(path: &Path) -> Result<Self> {
         if files::exists(path) {
-            let text = files::read_text(path)?;
+            let text = text_of(path)?;
             let whole = text.rfind('\n').map_or(0, |at| at + 1);
             if whole < text.len() {
                 files::truncate(path, whole as u64)?;
@@ -121,6 +121,17 @@ impl Ledger {
         .in_file(&self.path)
         .mend("lines were cut from its end, or this is another ledger; restore it from a backup"))
     }
+}
+
+/// The ledger's text. We wrote it, so what is no text was not written by us.
+fn text_of(path: &Path) -> Result<String> {
+    files::read_text(path).map_err(|fault| match fault.kind() {
+        ErrorKind::Input => Error::integrity("the ledger is not what was written")
+            .in_file(path)
+            .because(fault.what())
+            .mend("restore the file from the repository or a backup"),
+        _ => fault,
+    })
 }
 
 #[cfg(test)]
