@@ -61,6 +61,9 @@ pub struct Typed {
     /// Whether what the dream would drop is tried too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tries_dropped: bool,
+    /// Head of the store's ledger when the run began, where it has one: a later cut shows against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_head: Option<String>,
     /// The arms: built-in names, and `name=PATH`.
     pub arms: Vec<String>,
     /// Times each test task is attempted under each arm.

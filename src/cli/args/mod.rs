@@ -237,6 +237,9 @@ pub struct GateArgs {
     /// Hold against this file instead of the policy's baseline arm
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// Tell the ledger of this store
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<PathBuf>,
 }
 
 /// `baseline`.

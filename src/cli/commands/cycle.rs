@@ -63,7 +63,7 @@ pub fn cycle(args: &CycleArgs) -> Result<Exit> {
         Some(night) => night,
         None => begin_night(args, &custody, &mut ledger, &in_force)?,
     };
-    let Some(played) = play(args, &custody, &night)? else {
+    let Some(played) = play(args, &custody, &night, &ledger)? else {
         speech::remark("interrupted; the same command goes on with this night");
         return Ok(Exit::Interrupted);
     };
@@ -141,12 +141,17 @@ struct Played {
 }
 
 /// Plays what is left of a night; `None` where it was interrupted.
-fn play(args: &CycleArgs, custody: &Custody, night: &Night) -> Result<Option<Played>> {
+fn play(
+    args: &CycleArgs,
+    custody: &Custody,
+    night: &Night,
+    ledger: &Ledger,
+) -> Result<Option<Played>> {
     let folder = PathBuf::from(&night.folder);
     let asked = match files::exists(&folder.join("run.json")) {
         true => resumed(&folder)?,
         false => {
-            let asked = settle::asked(typed(args, custody, night)?)?;
+            let asked = settle::asked(typed(args, custody, night, ledger.head().to_string())?)?;
             begin_in(&asked, &folder)?;
             asked
         }
@@ -164,7 +169,7 @@ fn play(args: &CycleArgs, custody: &Custody, night: &Night) -> Result<Option<Pla
     }))
 }
 
-fn typed(args: &CycleArgs, custody: &Custody, night: &Night) -> Result<Typed> {
+fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Result<Typed> {
     let (repeats, pairs) = settle::amount(args.preset);
     Ok(Typed {
         suite: args.suite.display().to_string(),
@@ -174,6 +179,7 @@ fn typed(args: &CycleArgs, custody: &Custody, night: &Night) -> Result<Typed> {
         memory: None,
         stored: Some(custody.kept(&night.began_with)?.display().to_string()),
         tries_dropped: true,
+        ledger_head: Some(head),
         arms: ["bare", "stored", "dreamed", "placebo"]
             .map(str::to_owned)
             .into(),

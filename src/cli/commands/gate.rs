@@ -6,6 +6,7 @@ use crate::{
     cli::{
         args::{BaselineArgs, GateArgs},
         commands::{
+            clock::moment,
             pages::{self, Wants},
             report::{again, read_run_file},
             runtime, settle,
@@ -16,8 +17,9 @@ use crate::{
     error::Result,
     files,
     promotion::{
-        baseline::Baseline,
+        baseline::{self, Baseline},
         gate::{Gate, GateWord},
+        ledger::{Custody, Entry, Ledger},
     },
     study::{
         asked::Asked,
@@ -40,6 +42,25 @@ pub fn gate(args: &GateArgs) -> Result<Exit> {
     let told = runtime.block_on(pages::conclude(
         &asked, &finished, &policy, &args.run, &wants,
     ))?;
+    if let (Some(store), Some(gate)) = (&args.store, &told.gate) {
+        let custody = Custody::of(store)?;
+        let _lock = custody.lock()?;
+        let mut ledger = Ledger::open(&custody.ledger_path())?;
+        let entry = Entry::Gate {
+            run: asked.fingerprint(),
+            word: gate.word.word().to_owned(),
+            baseline: match &args.baseline {
+                Some(_) => baseline::ARM.to_owned(),
+                None => policy.gate.baseline.clone(),
+            },
+            policy: Box::new(policy),
+            reasons: std::iter::once(&gate.says)
+                .chain(&gate.reasons)
+                .cloned()
+                .collect(),
+        };
+        ledger.append(entry, &moment())?;
+    }
     Ok(tell(told.gate.as_ref(), &args.run))
 }
 

@@ -97,7 +97,9 @@ fn told(line: &Line) -> String {
         Entry::Verdicts { run, learnings, .. } => {
             format!("verdicts of run {}: {}", run.short(), tally(learnings))
         }
-        Entry::Gate { run, word, reasons } => format!(
+        Entry::Gate {
+            run, word, reasons, ..
+        } => format!(
             "gate on run {}: {word}: {}",
             run.short(),
             reasons.first().map_or("", String::as_str)

@@ -221,6 +221,13 @@ pub fn run_info(asked: &Asked, finished: &Finished) -> RunInfo {
                     .iter()
                     .map(|arm| (format!("memory of {}", arm.name), arm.digest.to_string())),
             )
+            .chain(
+                asked
+                    .typed
+                    .ledger_head
+                    .iter()
+                    .map(|head| ("ledger head when the run began".to_owned(), head.clone())),
+            )
             .collect(),
         versions: vec![("dreameval".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
         reproduce: reproduce(asked),

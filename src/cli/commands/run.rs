@@ -38,7 +38,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let (asked, folder) = match &args.resume {
         Some(folder) => (resumed(folder)?, folder.clone()),
         None => {
-            let asked = settle::asked(settle::typed(args))?;
+            let asked = settle::asked(settle::typed(args)?)?;
             if args.plan {
                 speech::answer(&forecast::tell(&asked)?);
                 return Ok(Exit::Done);

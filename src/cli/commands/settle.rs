@@ -1,6 +1,9 @@
 //! Typed words become settled choices.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     agents::{
@@ -13,7 +16,10 @@ use crate::{
     error::{Error, Result, did_you_mean},
     files,
     formats::{memory::read_store, suite::load_suite},
-    promotion::policy::Policy,
+    promotion::{
+        ledger::{Custody, Ledger},
+        policy::Policy,
+    },
     study::{
         asked::{Asked, Typed},
         plan::Amount,
@@ -26,10 +32,13 @@ const ARMS: [&str; 5] = ["bare", "stored", "dreamed", "placebo", "oracle"];
 pub const PRACTICE_REPEATS: u32 = 2;
 
 /// What was typed, by value.
-pub fn typed(args: &RunArgs) -> Typed {
+///
+/// # Errors
+/// The ledger of the store is not what was written.
+pub fn typed(args: &RunArgs) -> Result<Typed> {
     let (repeats, pairs) = amount(args.preset);
     let suite = args.suite.as_deref().unwrap_or(Path::new(""));
-    Typed {
+    Ok(Typed {
         suite: suite.display().to_string(),
         world_seed: args.world_seed,
         agent: agent_word(args.agent).to_owned(),
@@ -37,11 +46,24 @@ pub fn typed(args: &RunArgs) -> Typed {
         memory: args.memory.as_ref().map(|it| it.display().to_string()),
         stored: args.stored.as_ref().map(|it| it.display().to_string()),
         tries_dropped: false,
+        ledger_head: ledger_head(args.stored.as_ref().or(args.memory.as_ref()))?,
         arms: args.arms.clone(),
         repeats: args.repeats.unwrap_or(repeats),
         practice_repeats: PRACTICE_REPEATS,
         pairs: args.pairs.unwrap_or(pairs),
         seed: args.seed,
+    })
+}
+
+/// The head of the ledger beside a store, where there is one.
+fn ledger_head(store: Option<&PathBuf>) -> Result<Option<String>> {
+    let Some(Ok(custody)) = store.map(|it| Custody::of(it)) else {
+        return Ok(None);
+    };
+    let path = custody.ledger_path();
+    match files::exists(&path) {
+        true => Ok(Some(Ledger::read(&path)?.head().to_string())),
+        false => Ok(None),
     }
 }
 

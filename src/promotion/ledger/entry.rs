@@ -72,6 +72,10 @@ pub enum Entry {
         run: Digest,
         /// `pass`, `fail` or `inconclusive`.
         word: String,
+        /// What the run was held against: an arm, or `baseline` for a file.
+        baseline: String,
+        /// The policy, with its margins.
+        policy: Box<Policy>,
         /// Why, the decisive reason first.
         reasons: Vec<String>,
     },
