@@ -106,7 +106,7 @@ async fn write_report(
     let not_understood = finished.candidate.map_or_else(Vec::new, |it| {
         learnings(&bench.arms[usize::from(it)].store).not_understood
     });
-    let run = run_info(asked, finished);
+    let run = run_info(asked, finished, &conclusion.reused);
     let inputs = Inputs {
         run: &run,
         evidence: &conclusion.evidence,
@@ -126,7 +126,7 @@ async fn write_report(
 const AGENT_NOTE: &str = "A small fixed policy without a language model. It measures the harness; it does not stand \
                           in for a language model.";
 
-fn run_info(asked: &Asked, finished: &Finished) -> RunInfo {
+fn run_info(asked: &Asked, finished: &Finished, reused: &str) -> RunInfo {
     RunInfo {
         title: asked.suite.name.clone(),
         about: asked.suite.about.clone(),
@@ -158,7 +158,16 @@ fn run_info(asked: &Asked, finished: &Finished) -> RunInfo {
             .collect(),
         versions: vec![("dreameval".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
         reproduce: reproduce(asked),
+        reused: sentence(reused),
     }
+}
+
+/// A remark as a sentence of a page; an empty one stays empty.
+fn sentence(remark: &str) -> String {
+    let mut letters = remark.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}.", first.to_uppercase(), letters.as_str())
+    })
 }
 
 /// The command that gives this run again.
@@ -218,6 +227,9 @@ pub fn tell(conclusion: &Conclusion, folder: &Path, voice: &Voice) {
                     "  {} broke and are not counted",
                     count(broken as usize, "trial")
                 ));
+            }
+            if !conclusion.reused.is_empty() {
+                lines.push(format!("  {}", conclusion.reused));
             }
             lines.push(format!("report: {}", folder.join("report.html").display()));
             speech::answer(&lines.join("\n"));

@@ -44,6 +44,11 @@ pub fn typed(args: &RunArgs) -> Typed {
         practice_repeats: PRACTICE_REPEATS,
         pairs: args.pairs.unwrap_or(pairs),
         seed: args.seed,
+        reuse: args
+            .reuse
+            .iter()
+            .map(|it| it.display().to_string())
+            .collect(),
     }
 }
 
