@@ -21,6 +21,7 @@ use dreameval::{
         bench::Bench,
         journal::{self, Journal},
         plan::PlannedTrial,
+        reuse::Earlier,
         transcripts::Pack,
     },
     study::{
@@ -71,6 +72,7 @@ fn play(runtime: &Runtime, bench: &Arc<Bench>, trials: &Arc<[PlannedTrial]>, wor
     let keep = Keep {
         journal: &mut journal,
         pack: &mut pack,
+        earlier: &Earlier::default(),
     };
     let records = runtime
         .block_on(runner::play(bench, trials, &pace, keep, &mut |_| {}))

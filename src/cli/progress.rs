@@ -59,6 +59,9 @@ impl Progress {
                     self.bar.set_message(self.running());
                 }
             }
+            Event::Reused { trials } => {
+                self.say(&format!("reusing: {}", count(*trials, "trial")));
+            }
             Event::StageEnded { .. } => self.bar.finish_and_clear(),
             Event::Dreamed {
                 sessions,

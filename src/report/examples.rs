@@ -85,10 +85,9 @@ fn outcome(session: &Session) -> String {
 /// The followed learnings' texts, to be told beside the step they speak of.
 fn followed_lines(bench: &Bench, trial: &PlannedTrial, record: &Record) -> Vec<String> {
     let arm = &bench.arms[usize::from(trial.arm)];
-    record
-        .followed
-        .iter()
-        .filter_map(|index| arm.learnings.get(usize::from(*index)))
+    bench
+        .named(trial, arm, &record.followed)
+        .into_iter()
         .map(|learning| learning.text.trim().to_owned())
         .collect()
 }

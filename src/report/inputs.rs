@@ -59,6 +59,8 @@ pub struct RunInfo {
     pub versions: Vec<(String, String)>,
     /// The command that gives this report again; may be empty.
     pub reproduce: String,
+    /// How many trials were taken from earlier runs, as a sentence; may be empty.
+    pub reused: String,
 }
 
 /// How often one criterion was met.

@@ -18,8 +18,9 @@ use crate::{
     files::TemporaryFolder,
     formats::transcript::write_session,
     runner::{
-        journal::Record,
+        journal::{ContentKey, Record},
         plan::{PlannedTrial, Stage},
+        reuse,
         transcripts::Frame,
     },
     scoring,
@@ -38,6 +39,8 @@ pub struct Bench {
     /// Whether trials take microseconds, so that workers take several at once.
     pub is_quick: bool,
     scenes: Vec<Option<Arc<Scene>>>,
+    /// For each task, the digest of all a trial of it depends on in the suite.
+    grounds: Vec<Digest>,
 }
 
 /// Learnings a store can hold, so that each has a number.
@@ -56,6 +59,8 @@ pub struct Arm {
     pub learnings: Vec<Learning>,
     /// What the controlled phrasing makes of each.
     pub readings: Vec<Reading>,
+    /// For each learning, the digest of what an agent is given of it.
+    pub contents: Vec<Digest>,
     /// For each task of the suite, the eligible learnings by index.
     pub eligible: Vec<Vec<u16>>,
     /// Lines of the store no shape recognised.
@@ -98,6 +103,7 @@ impl Bench {
         }
         Ok(Self {
             is_quick: suite.world().is_some(),
+            grounds: reuse::grounds(&suite, &agent.name())?,
             suite,
             agent,
             arms: Vec::new(),
@@ -143,6 +149,7 @@ impl Bench {
             name,
             digest: store.digest(),
             store,
+            contents: learnings.iter().map(reuse::content).collect(),
             learnings,
             readings,
             eligible,
@@ -180,12 +187,12 @@ impl Bench {
     pub async fn play(&self, trial: &PlannedTrial, position: usize) -> Played {
         let (mut record, mut transcript) = match self.attempt(trial).await {
             Ok((attempt, grade)) => self.record(trial, attempt, grade),
-            Err(fault) => (Self::broken(trial, fault), None),
+            Err(fault) => (self.broken(trial, fault), None),
         };
         let line = match serde_json::to_string(&record) {
             Ok(line) => line,
             Err(fault) => {
-                record = Self::broken(trial, format!("its record could not be written: {fault}"));
+                record = self.broken(trial, format!("its record could not be written: {fault}"));
                 transcript = None;
                 serde_json::to_string(&record).unwrap_or_default()
             }
@@ -198,7 +205,18 @@ impl Bench {
         }
     }
 
-    fn broken(trial: &PlannedTrial, fault: String) -> Record {
+    /// Everything a trial depends on; practice trials have no key, since their sessions must lie in the run's own pack.
+    pub fn content_key(&self, trial: &PlannedTrial) -> Option<ContentKey> {
+        let arm = &self.arms[usize::from(trial.arm)];
+        let given = self.given_indices(trial, arm);
+        let ground = &self.grounds[trial.task as usize];
+        match trial.stage {
+            Stage::Practice => None,
+            Stage::Replay => Some(reuse::key(trial, (ground, self.seed), arm, &given)),
+        }
+    }
+
+    fn broken(&self, trial: &PlannedTrial, fault: String) -> Record {
         Record {
             stage: trial.stage,
             trial: trial.number,
@@ -208,6 +226,8 @@ impl Bench {
             surfaced: Vec::new(),
             followed: Vec::new(),
             transcript: None,
+            key: self.content_key(trial),
+            reused: false,
         }
     }
 
@@ -223,7 +243,7 @@ impl Bench {
             key: key.word("agent"),
             keep_events: trial.keeps_transcript,
         };
-        let mut attempt;
+        let attempt;
         let grade = match (&self.suite.setting, self.scene(trial.task as usize)) {
             (Setting::World(_), Some(scene)) => {
                 let scene = if trial.is_headline {
@@ -249,15 +269,6 @@ impl Bench {
                 scoring::grade(&task.grader, &attempt, &Place::Nowhere).await?
             }
         };
-        let indices = self.given_indices(trial, arm);
-        for shown in [&mut attempt.surfaced, &mut attempt.followed] {
-            for index in shown {
-                *index = indices
-                    .get(usize::from(*index))
-                    .copied()
-                    .unwrap_or(u16::MAX);
-            }
-        }
         Ok((attempt, grade))
     }
 
@@ -272,6 +283,21 @@ impl Bench {
                 .copied()
                 .collect(),
         }
+    }
+
+    /// The learnings at these places among those the trial was given; places it was not given are left out.
+    pub fn named<'a>(
+        &self,
+        trial: &PlannedTrial,
+        arm: &'a Arm,
+        places: &[u16],
+    ) -> Vec<&'a Learning> {
+        let given = self.given_indices(trial, arm);
+        places
+            .iter()
+            .filter_map(|place| given.get(usize::from(*place)))
+            .filter_map(|index| arm.learnings.get(usize::from(*index)))
+            .collect()
     }
 
     fn given<'a>(&self, trial: &PlannedTrial, arm: &'a Arm) -> Vec<Given<'a>> {
@@ -305,6 +331,8 @@ impl Bench {
             surfaced,
             followed,
             transcript: frame.as_ref().map(|it| it.digest().clone()),
+            key: self.content_key(trial),
+            reused: false,
         };
         (record, frame)
     }
@@ -312,10 +340,7 @@ impl Bench {
     /// The transcript of a trial.
     pub fn session(&self, trial: &PlannedTrial, attempt: Attempt, grade: &Grade) -> Session {
         let task = &self.suite.tasks[trial.task as usize];
-        let arm = match trial.stage {
-            Stage::Practice => "practice".to_owned(),
-            Stage::Replay => self.arms[usize::from(trial.arm)].name.to_string(),
-        };
+        let arm = self.arm_word(trial);
         let mut events = vec![serde_json::json!({
             "type": "user.message",
             "content": [{"type": "text", "text": task.brief.prompt}],
@@ -343,6 +368,14 @@ impl Bench {
                 criteria: grade.criteria.clone(),
                 violations: grade.violations.clone(),
             }),
+        }
+    }
+
+    /// The arm as a transcript names it.
+    pub fn arm_word(&self, trial: &PlannedTrial) -> String {
+        match trial.stage {
+            Stage::Practice => "practice".to_owned(),
+            Stage::Replay => self.arms[usize::from(trial.arm)].name.to_string(),
         }
     }
 

@@ -19,6 +19,11 @@ pub enum Event {
         /// Names of the arms, by index.
         arms: Vec<String>,
     },
+    /// Trials of the stage are taken from earlier runs.
+    Reused {
+        /// How many.
+        trials: usize,
+    },
     /// A trial is committed.
     Committed {
         /// Index of its arm.

@@ -31,15 +31,40 @@ pub struct Record {
     pub stop: Option<Stop>,
     /// What it consumed.
     pub usage: Option<Usage>,
-    /// Learnings shown, by index in the arm's store.
+    /// Learnings shown, by place among those the trial was given, so that no store is needed to read them.
     #[serde(default)]
     pub surfaced: Vec<u16>,
-    /// Learnings followed.
+    /// Learnings followed, by place as well.
     #[serde(default)]
     pub followed: Vec<u16>,
     /// The kept transcript.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcript: Option<Digest>,
+    /// Everything it depended on; absent in practice, which is never reused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<ContentKey>,
+    /// Whether it was taken from an earlier run.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reused: bool,
+}
+
+/// What a trial depends on, as the first 32 hexadecimal digits of a digest (see [`crate::runner::reuse`]).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ContentKey(String);
+
+impl ContentKey {
+    /// Digits kept: a run would need 10^19 trials for two keys to meet by chance.
+    const DIGITS: usize = 32;
+
+    /// The key of a trial that depends on what this is the digest of.
+    pub fn of(digest: &Digest) -> Self {
+        Self(digest.as_str().chars().take(Self::DIGITS).collect())
+    }
+}
+
+fn is_false(it: &bool) -> bool {
+    !it
 }
 
 /// The first line: which run this is.
@@ -166,6 +191,19 @@ pub fn read(path: &Path) -> Result<HashMap<(Stage, u32), Record>> {
     let mut bytes = files::read_bytes(path, LARGEST)?;
     bytes.truncate(end_of_lines(&bytes));
     read_lines(&files::text_of(bytes, path)?, path, None)
+}
+
+/// All records of an earlier run's journal, finished or not, in the order of their trials.
+///
+/// # Errors
+/// The file cannot be read, belongs to another run, or is damaged.
+pub fn read_of(path: &Path, run: &Digest) -> Result<Vec<Record>> {
+    let mut bytes = files::read_bytes(path, LARGEST)?;
+    bytes.truncate(end_of_lines(&bytes));
+    let known = read_lines(&files::text_of(bytes, path)?, path, Some(run))?;
+    let mut records: Vec<Record> = known.into_values().collect();
+    records.sort_by_key(|record| (record.stage, record.trial));
+    Ok(records)
 }
 
 fn read_lines(

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod event;
 pub mod journal;
 pub mod plan;
+pub mod reuse;
 pub mod transcripts;
 
 use std::{
@@ -23,6 +24,7 @@ use crate::{
         event::Event,
         journal::{Journal, Record},
         plan::PlannedTrial,
+        reuse::Earlier,
         transcripts::Pack,
     },
 };
@@ -49,6 +51,8 @@ pub struct Keep<'a> {
     pub journal: &'a mut Journal,
     /// Transcripts by digest.
     pub pack: &'a mut Pack,
+    /// Runs whose trials need not be played again.
+    pub earlier: &'a Earlier,
 }
 
 /// Plays every planned trial the journal lacks. A trial counts once it is committed.
@@ -64,13 +68,12 @@ pub async fn play(
     keep: Keep<'_>,
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Vec<Record>>> {
-    let Keep { journal, pack } = keep;
     let stage = trials.first().map(|trial| trial.stage);
-    let mut records: Vec<Option<Record>> = trials.iter().map(|trial| journal.take(trial)).collect();
-    let missing: Arc<[usize]> = (0..trials.len())
-        .filter(|index| records[*index].is_none())
+    let mut records: Vec<Option<Record>> = trials
+        .iter()
+        .map(|trial| keep.journal.take(trial))
         .collect();
-    let resumed = trials.len() - missing.len();
+    let resumed = records.iter().flatten().count();
     observe(&Event::StageBegan {
         stage,
         planned: trials.len(),
@@ -82,6 +85,12 @@ pub async fn play(
             observe(&Event::committed(trial, record));
         }
     }
+    let mut keep = keep;
+    reuse(bench, trials, &mut records, &mut keep, observe)?;
+    let Keep { journal, pack, .. } = keep;
+    let missing: Arc<[usize]> = (0..trials.len())
+        .filter(|index| records[*index].is_none())
+        .collect();
     let (mut workers, mut receiver) = set_to_work(bench, trials, &missing, pace);
     let mut waiting: Vec<Played> = Vec::new();
     let mut since = Instant::now();
@@ -114,6 +123,31 @@ pub async fn play(
         return Err(Error::bug("a worker ended before its trials did"));
     }
     Ok(whole)
+}
+
+/// Takes from earlier runs what need not be played, and commits it.
+fn reuse(
+    bench: &Bench,
+    trials: &[PlannedTrial],
+    records: &mut [Option<Record>],
+    keep: &mut Keep<'_>,
+    observe: &mut (dyn FnMut(&Event) + Send),
+) -> Result<()> {
+    let mut reused = keep.earlier.take(bench, trials, records);
+    if !reused.is_empty() {
+        observe(&Event::Reused {
+            trials: reused.len(),
+        });
+    }
+    for handful in reused.chunks_mut(COMMIT_AT) {
+        commit(handful, keep.journal, keep.pack)?;
+        for played in handful {
+            let trial = &trials[played.position];
+            observe(&Event::committed(trial, &played.record));
+            records[played.position] = Some(played.record.clone());
+        }
+    }
+    Ok(())
 }
 
 /// Starts the workers; what they play comes out of the receiver, which closes when the last of them ends.

@@ -74,6 +74,9 @@ pub struct Typed {
     pub pairs: u32,
     /// The seed of all trials.
     pub seed: u64,
+    /// Earlier runs whose trials are taken where nothing they depend on has changed; they affect no result.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reuse: Vec<String>,
 }
 
 impl std::fmt::Debug for Asked {

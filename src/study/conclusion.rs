@@ -30,6 +30,8 @@ pub struct Conclusion {
     pub evidence: Evidence,
     /// The decisions.
     pub verdicts: Verdicts,
+    /// How many trials were taken from which earlier runs, as a sentence; empty where none was named.
+    pub reused: String,
 }
 
 /// Draws the conclusions of a run under a policy.
@@ -77,7 +79,30 @@ pub fn conclude_within(
         rows,
         evidence,
         verdicts,
+        reused: reused(asked, finished),
     })
+}
+
+/// `reused 3,410 of 3,900 trials from reports/legal-desk-1`.
+fn reused(asked: &Asked, finished: &Finished) -> String {
+    let taken = finished.records.iter().filter(|it| it.reused).count();
+    match asked.typed.reuse.as_slice() {
+        [] => String::new(),
+        runs => format!(
+            "reused {} of {} trials from {}",
+            grouped(taken),
+            grouped(finished.records.len()),
+            runs.join(" and ")
+        ),
+    }
+}
+
+/// `3,410`
+fn grouped(number: usize) -> String {
+    match number / 1000 {
+        0 => number.to_string(),
+        thousands => format!("{},{:03}", grouped(thousands), number % 1000),
+    }
 }
 
 /// The arms that were replayed, in the order they are shown.

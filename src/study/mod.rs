@@ -27,6 +27,7 @@ use crate::{
         event::Event,
         journal::{self, Journal, Record},
         plan::PlannedTrial,
+        reuse::Earlier,
         transcripts::{self, Library, Pack},
     },
     study::{
@@ -62,6 +63,20 @@ pub async fn run(
     pace: &Pace,
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Finished>> {
+    run_reusing(asked, &Earlier::default(), folder, pace, observe).await
+}
+
+/// As [`run`], taking from earlier runs the replay trials that depend on nothing that changed.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_reusing(
+    asked: &Asked,
+    earlier: &Earlier,
+    folder: &Path,
+    pace: &Pace,
+    observe: &mut (dyn FnMut(&Event) + Send),
+) -> Result<Option<Finished>> {
     let mut journal = Journal::resume(&journal::path_in(folder), &asked.fingerprint())?;
     let pack_path = transcripts::path_in(folder);
     let mut pack = Pack::open(&pack_path)?;
@@ -79,6 +94,7 @@ pub async fn run(
         let keep = Keep {
             journal: &mut journal,
             pack: &mut pack,
+            earlier,
         };
         let Some(records) = runner::play(&practising, &trials, pace, keep, observe).await? else {
             return Ok(None);
@@ -108,6 +124,7 @@ pub async fn run(
     let keep = Keep {
         journal: &mut journal,
         pack: &mut pack,
+        earlier,
     };
     let Some(records) = runner::play(&bench, &trials, pace, keep, observe).await? else {
         return Ok(None);

@@ -30,6 +30,10 @@ fn row(bench: &Bench, run: &Digest, trial: &PlannedTrial, record: &Record) -> Tr
     let task = &bench.suite.tasks[trial.task as usize];
     let arm = &bench.arms[usize::from(trial.arm)];
     let ids = |indices: &[u16]| named(arm, indices);
+    let shown = |places: &[u16]| {
+        let learnings = bench.named(trial, arm, places).into_iter();
+        learnings.map(|it| it.id.clone()).collect()
+    };
     let eligible = &arm.eligible[trial.task as usize];
     let given: Vec<LearningId> = match &trial.subset {
         Some(subset) => ids(subset),
@@ -71,8 +75,8 @@ fn row(bench: &Bench, run: &Digest, trial: &PlannedTrial, record: &Record) -> Tr
         criteria,
         usage: record.usage,
         eligible: ids(eligible),
-        surfaced: ids(&record.surfaced),
-        followed: ids(&record.followed),
+        surfaced: shown(&record.surfaced),
+        followed: shown(&record.followed),
         agent: bench.agent.name(),
         model: String::new(),
         grader_digest: task.grader_digest.to_string(),

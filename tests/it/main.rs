@@ -46,4 +46,6 @@ mod planted_learnings;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod reuse;
+#[cfg(test)]
 mod suites_as_promised;

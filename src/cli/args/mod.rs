@@ -133,8 +133,11 @@ pub struct RunArgs {
     /// The run's folder [default: the first free reports/SUITE-N]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Take from this earlier run the trials nothing has changed for; may be given more than once
+    #[arg(long, value_name = "RUN")]
+    pub reuse: Vec<PathBuf>,
     /// Continue the run in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "agent", "dreamer", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
     pub resume: Option<PathBuf>,
     /// Print what would be played, and spend nothing
     #[arg(long)]

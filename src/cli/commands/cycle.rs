@@ -187,6 +187,7 @@ fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Re
         practice_repeats: settle::PRACTICE_REPEATS,
         pairs,
         seed: night.seed,
+        reuse: Vec::new(),
     })
 }
 

@@ -170,7 +170,7 @@ async fn write_report(
     let not_understood = finished.candidate.map_or_else(Vec::new, |it| {
         learnings(&bench.arms[usize::from(it)].store).not_understood
     });
-    let run = run_info(asked, finished);
+    let run = run_info(asked, finished, &conclusion.reused);
     let inputs = Inputs {
         run: &run,
         evidence: &conclusion.evidence,
@@ -191,8 +191,8 @@ async fn write_report(
 const AGENT_NOTE: &str = "A small fixed policy without a language model. It measures the harness; it does not stand \
                           in for a language model.";
 
-/// What a report says of a run.
-pub fn run_info(asked: &Asked, finished: &Finished) -> RunInfo {
+/// What a report says of a run; `reused` says what was taken from earlier runs.
+pub fn run_info(asked: &Asked, finished: &Finished, reused: &str) -> RunInfo {
     RunInfo {
         title: asked.suite.name.clone(),
         about: asked.suite.about.clone(),
@@ -231,7 +231,16 @@ pub fn run_info(asked: &Asked, finished: &Finished) -> RunInfo {
             .collect(),
         versions: vec![("dreameval".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
         reproduce: reproduce(asked),
+        reused: sentence(reused),
     }
+}
+
+/// A remark as a sentence of a page; an empty one stays empty.
+fn sentence(remark: &str) -> String {
+    let mut letters = remark.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}.", first.to_uppercase(), letters.as_str())
+    })
 }
 
 /// The command that gives this run again.
@@ -294,6 +303,9 @@ pub fn tell(conclusion: &Conclusion, folder: &Path, voice: &Voice) {
                     "  {} broke and are not counted",
                     count(broken as usize, "trial")
                 ));
+            }
+            if !conclusion.reused.is_empty() {
+                lines.push(format!("  {}", conclusion.reused));
             }
             lines.push(format!("report: {}", folder.join("report.html").display()));
             speech::answer(&lines.join("\n"));

@@ -120,7 +120,7 @@ pub fn write_card(
     ledger: &Ledger,
     selection: &Selection,
 ) -> Result<()> {
-    let run = pages::run_info(case.asked, case.finished);
+    let run = pages::run_info(case.asked, case.finished, "");
     let inputs = pages::bare_inputs(&run, case.conclusion);
     let (digest, head) = (selection.store.digest(), ledger.head());
     let facts = CardFacts {

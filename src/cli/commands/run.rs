@@ -25,7 +25,7 @@ use crate::{
     },
     error::{Error, Result},
     files,
-    runner::Pace,
+    runner::{Pace, event::Event, reuse::Earlier},
     study::{
         self,
         asked::{Asked, RunFile},
@@ -35,16 +35,21 @@ use crate::{
 /// Plays a run, or goes on with one, and reports.
 pub fn run(args: &RunArgs) -> Result<Exit> {
     let policy = settle::policy(args.policy.as_deref())?;
-    let (asked, folder) = match &args.resume {
-        Some(folder) => (resumed(folder)?, folder.clone()),
+    let (asked, earlier, folder) = match &args.resume {
+        Some(folder) => {
+            let asked = resumed(folder)?;
+            let earlier = earlier(&asked)?;
+            (asked, earlier, folder.clone())
+        }
         None => {
             let asked = settle::asked(settle::typed(args)?)?;
             if args.plan {
                 speech::answer(&forecast::tell(&asked)?);
                 return Ok(Exit::Done);
             }
+            let earlier = earlier(&asked)?;
             let folder = begin(&asked, args.out.as_deref())?;
-            (asked, folder)
+            (asked, earlier, folder)
         }
     };
     let wish = match args.gate {
@@ -56,7 +61,8 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let mut progress = Progress::new(args.voice.quiet);
     let finished = runtime.block_on(async {
         tokio::spawn(listen(Arc::clone(&pace.stop)));
-        study::run(&asked, &folder, &pace, &mut |event| progress.observe(event)).await
+        let mut observe = |event: &Event| progress.observe(event);
+        study::run_reusing(&asked, &earlier, &folder, &pace, &mut observe).await
     })?;
     let Some(finished) = finished else {
         speech::remark(&format!(
@@ -74,6 +80,16 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     end(&asked, &folder)?;
     pages::tell(&told.conclusion, &folder, &args.voice);
     Ok(gate::tell(told.gate.as_ref(), &folder))
+}
+
+/// The earlier runs that were named, as far as they were played.
+fn earlier(asked: &Asked) -> Result<Earlier> {
+    let mut earlier = Earlier::default();
+    for folder in asked.typed.reuse.iter().map(Path::new) {
+        let file = read_run_file(folder)?;
+        earlier.add(folder, &file.run)?;
+    }
+    Ok(earlier)
 }
 
 /// The run of a folder, if nothing it was made from has changed.

@@ -52,6 +52,11 @@ pub fn typed(args: &RunArgs) -> Result<Typed> {
         practice_repeats: PRACTICE_REPEATS,
         pairs: args.pairs.unwrap_or(pairs),
         seed: args.seed,
+        reuse: args
+            .reuse
+            .iter()
+            .map(|it| it.display().to_string())
+            .collect(),
     })
 }
 

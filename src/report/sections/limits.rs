@@ -18,6 +18,9 @@ pub fn section(inputs: &Inputs<'_>) -> Option<Section> {
     if !inputs.run.agent_note.is_empty() {
         limits.push(inputs.run.agent_note.clone());
     }
+    if !inputs.run.reused.is_empty() {
+        limits.push(inputs.run.reused.clone());
+    }
     if let Some(headline) = inputs.headline() {
         limits.push(match headline.smallest_visible {
             Some(size) => format!(
