@@ -11,6 +11,7 @@ use crate::{
         dream::{self, DreamVerdict, Question},
         learning,
         policy::Policy,
+        screen::Severity,
     },
 };
 
@@ -51,6 +52,8 @@ pub enum Cause {
     Leak,
     /// The screen objected to its text.
     Screen,
+    /// It would be promoted, but the screen found something a person must look at first.
+    NeedsReview,
     /// It raises violations.
     Violation,
     /// It surely gains less than the least gain.
@@ -111,12 +114,12 @@ pub struct LearningVerdict {
 pub struct Objection {
     /// The learning's id.
     pub learning: String,
-    /// The finding's stable id, such as `leaked-answer`.
+    /// The finding's stable id, such as `leak`.
     pub finding: String,
     /// What was found, in words.
     pub says: String,
-    /// Whether it alone keeps the learning out.
-    pub hard: bool,
+    /// What it does: reject, wait for a person, or nothing.
+    pub severity: Severity,
 }
 
 /// Decides on the dream and on every learning.
@@ -188,6 +191,7 @@ impl Cause {
         match self {
             Cause::Leak => "leak",
             Cause::Screen => "screened out",
+            Cause::NeedsReview => "needs review",
             Cause::Violation => "violation",
             Cause::NoUsefulEffect => "no useful effect",
             Cause::Harm => "harm",

@@ -41,4 +41,6 @@ mod planted_learnings;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod screened;
+#[cfg(test)]
 mod suites_as_promised;

@@ -93,6 +93,7 @@ fn write_report(
         criteria: &[],
         transcripts: &[],
         not_understood: &[],
+        findings: None,
     };
     for file in report::files(&inputs)? {
         files::write(&folder.join(&file.name), file.text.as_bytes())?;

@@ -115,6 +115,7 @@ async fn write_report(
         criteria: &criteria,
         transcripts: &transcripts,
         not_understood: &not_understood,
+        findings: conclusion.findings.as_deref(),
     };
     for file in report::files(&inputs)? {
         files::write(&folder.join(&file.name), file.text.as_bytes())?;
