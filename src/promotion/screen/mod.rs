@@ -33,6 +33,9 @@ use crate::formats::memory::CONTENT_BYTES;
 /// Lines beyond which a learning should be looked at by a person: the advice for skills (Agent Skills specification).
 const LINES_AT_EASE: usize = 500;
 
+/// Findings of one rule that are told of one learning; the last of them says how many more there are.
+const TOLD: usize = 20;
+
 /// What the screen compares a learning with.
 #[derive(Debug, Clone)]
 pub struct ScreenContext<'a> {
@@ -130,7 +133,12 @@ pub fn screen(learning: &Learning, context: &ScreenContext<'_>) -> Vec<Finding> 
         (learning.source.line + line - 1, column)
     };
     let mut findings = Vec::new();
-    for (rule, severity, spots) in found(learning, bytes, context) {
+    for (rule, severity, mut spots) in found(learning, bytes, context) {
+        let more = spots.len().saturating_sub(TOLD);
+        spots.truncate(TOLD);
+        if let Some(last) = spots.last_mut().filter(|_| 0 < more) {
+            last.says.push_str(&format!("; {more} more like it"));
+        }
         for spot in spots {
             findings.push(finding(rule, severity, place(spot.offset), spot.says));
         }
@@ -340,6 +348,13 @@ mod tests {
             tally(1, &findings("redline-017 and jane@firm.com")),
             "1 learning was screened: 1 hard finding, 1 for a person to review, 0 notes."
         );
+    }
+
+    #[test]
+    fn what_is_found_again_and_again_is_counted() {
+        let found = findings(&"Always stamp it.\n".repeat(23));
+        assert_eq!((found.len(), found[19].line), (20, 20));
+        assert!(found[19].says.ends_with("; 3 more like it"));
     }
 
     #[test]

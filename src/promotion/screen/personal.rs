@@ -63,13 +63,13 @@ static ABROAD: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// Numbers as North America writes them.
 static AMERICAN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?:\([2-9]\d{2}\) ?|\b[2-9]\d{2}[-. ])[2-9]\d{2}[-. ]\d{4}\b").ok()
+    Regex::new(r"(?:\([2-9]\d{2}\) ?|\b[2-9]\d{2}[-.])[2-9]\d{2}[-. ]\d{4}\b").ok()
 });
 
-/// Numbers with a leading zero behind a word that says what they are.
+/// Numbers with a leading zero, or as North America writes them, behind a word that says what they are.
 static AT_HOME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)\b(?:tel(?:ephone)?|phone|mobile|cell|whatsapp|fax|call|ring|dial)\b\.?(?:[ :]+[\p{L}.']+){0,4}?[ :]*(\(?0\d{1,4}\)?(?:[ ./-]?\d{2,4}){2,4})\b",
+        r"(?i)\b(?:tel(?:ephone)?|phone|mobile|cell|whatsapp|fax|call|ring|dial)\b\.?(?:[ :]+[\p{L}.']+){0,4}?[ :]*(\(?0\d{1,4}\)?(?:[ ./-]?\d{2,4}){2,4}|[2-9]\d{2} [2-9]\d{2} \d{4})\b",
     )
     .ok()
 });
@@ -221,11 +221,13 @@ mod tests {
             "(512) 555-0143",
             "reach Jane at 512-555-0143.",
             "Tel.: 030 1234567",
+            "phone 512 555 0143",
             "call Jane Smith on 020 7946 0958",
         ] {
             assert_eq!(says(text).len(), 1, "{text}");
         }
         for text in [
+            "the file has 512 555 0143 bytes",
             "version 1.2.3.4, 10.0.12.255, 2026-05-06, 06.05.2026 10:30, UTC+01:00",
             "order 512-555-0143, ticket #512-555-0143, SKU-512-555-0143",
             "+12 points, +1 200 000, 4539-1488-0343-6468, pages 100-120",

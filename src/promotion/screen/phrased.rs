@@ -34,6 +34,9 @@ const NOT: [&str; 8] = [
     "no",
 ];
 
+/// Bytes beyond which a line is no sentence of the phrasing, so that no text takes long to read.
+const LONGEST_SENTENCE: usize = 400;
+
 /// One line below the heading that sets its condition.
 pub(super) struct Line<'a> {
     /// Where it begins, without its blank space.
@@ -46,6 +49,9 @@ pub(super) struct Line<'a> {
 impl Line<'_> {
     /// What an embedded agent makes of it.
     pub(super) fn advice(&self, handbook: &Handbook) -> Option<Advice> {
+        if LONGEST_SENTENCE < self.text.len() + self.heading.len() {
+            return None;
+        }
         read(&format!("{}\n{}", self.heading, self.text), handbook)
             .advice
             .pop()
@@ -78,7 +84,7 @@ pub(super) fn dead_tools(text: &str, handbook: &Handbook) -> Vec<Spot> {
     };
     let mut spots = Vec::new();
     for line in lines(text) {
-        if line.advice(handbook).is_some() {
+        if LONGEST_SENTENCE < line.text.len() || line.advice(handbook).is_some() {
             continue;
         }
         for captures in pattern.captures_iter(line.text) {
