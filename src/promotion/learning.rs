@@ -12,9 +12,9 @@ use crate::{
     promotion::{
         doubt,
         figures::{chance, names, percent, plain_points, points, signed},
+        objected,
         policy::Policy,
         ruling::{Ruling, delivery, effect_words, held, rejected},
-        screen::Severity,
         verdict::{Cause, LearningVerdict, Objection, Verdict},
     },
 };
@@ -29,13 +29,13 @@ pub fn decide(
     objections: &[Objection],
     broken: Option<&str>,
 ) -> LearningVerdict {
-    let ruling = screened(learning, objections)
+    let ruling = objected::screened(learning, objections)
         .or_else(|| breaches(learning, policy))
         .or_else(|| broken.map(|why| held(Cause::TooManyBroken, why.to_owned())))
         .or_else(|| doubt::unmeasured(learning, policy))
         .or_else(|| harms(learning, policy))
         .or_else(|| harms_a_role(learning))
-        .or_else(|| gains(learning, policy).map(|it| reviewed(it, learning, objections)))
+        .or_else(|| gains(learning, policy).map(|it| objected::reviewed(it, learning, objections)))
         .or_else(|| doubt::undelivered(learning, policy))
         .or_else(|| useless(learning, policy))
         .or_else(|| doubt::unfollowed(learning, policy))
@@ -69,43 +69,6 @@ pub fn broken_foldover(evidence: &Evidence, policy: &Policy) -> Option<String> {
             percent(policy.broken.share)
         )
     })
-}
-
-fn screened(learning: &LearningEvidence, objections: &[Objection]) -> Option<Ruling> {
-    let hard = objections_to(learning, objections, Severity::Hard);
-    let leaks = hard.iter().any(|it| it.finding.contains("leak"));
-    let cause = if leaks { Cause::Leak } else { Cause::Screen };
-    let reasons = hard.iter().map(|it| words(it)).collect();
-    (!hard.is_empty()).then(|| rejected(cause, reasons))
-}
-
-/// A promotion waits where the screen found what a person must look at; the gain is told behind that.
-fn reviewed(ruling: Ruling, learning: &LearningEvidence, objections: &[Objection]) -> Ruling {
-    let found = objections_to(learning, objections, Severity::Review);
-    if found.is_empty() {
-        return ruling;
-    }
-    let reasons = found.iter().map(|it| words(it)).chain(ruling.reasons);
-    Ruling {
-        verdict: Verdict::Hold,
-        cause: Some(Cause::NeedsReview),
-        reasons: reasons.collect(),
-    }
-}
-
-fn objections_to<'a>(
-    learning: &LearningEvidence,
-    objections: &'a [Objection],
-    severity: Severity,
-) -> Vec<&'a Objection> {
-    objections
-        .iter()
-        .filter(|it| it.severity == severity && it.learning == learning.id)
-        .collect()
-}
-
-fn words(objection: &Objection) -> String {
-    format!("{}: {}", objection.finding, objection.says)
 }
 
 fn breaches(learning: &LearningEvidence, policy: &Policy) -> Option<Ruling> {
@@ -228,6 +191,7 @@ fn useless(learning: &LearningEvidence, policy: &Policy) -> Option<Ruling> {
 mod tests {
     use super::*;
     use crate::analysis::evidence::RoleEffect;
+    use crate::promotion::screen::Severity;
 
     /// A learning with a proven gain of 12 points on 34 tasks.
     fn good() -> LearningEvidence {

@@ -5,6 +5,7 @@ pub mod doubt;
 pub mod dream;
 pub mod figures;
 pub mod learning;
+pub mod objected;
 pub mod policy;
 pub mod ruling;
 pub mod screen;

@@ -39,6 +39,8 @@ mod oracle;
 #[cfg(test)]
 mod planted_learnings;
 #[cfg(test)]
+mod plants;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod screened;

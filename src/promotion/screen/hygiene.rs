@@ -79,7 +79,7 @@ pub(super) fn relative_dates(text: &str) -> Vec<Spot> {
         .collect()
 }
 
-/// `the last week of the quarter`, `the currently open draft`, `most recently used`.
+/// `the last week of the quarter`, `the currently open draft`, `most recently used`, or a word only quoted.
 fn is_of_the_task(text: &str, start: usize, end: usize) -> bool {
     let next = text[end..]
         .strip_prefix(' ')
@@ -92,9 +92,15 @@ fn is_of_the_task(text: &str, start: usize, end: usize) -> bool {
             .and_then(|at| before.get(at..))
             .is_some_and(|it| it.eq_ignore_ascii_case(word))
     };
+    let is_picked = ["the", "all", "any", "both", "every", "not", "be"]
+        .iter()
+        .any(|it| follows(it));
+    let said = text[start..end].to_lowercase();
     next.is_some_and(|it| OF_THE_TASK.contains(&it))
         || follows("most")
-        || (text[start..end].starts_with("next") && follows("the"))
+        || (said.starts_with("next") && follows("the"))
+        || (said == "currently" && is_picked)
+        || text[..start].ends_with(['\'', '"', '`', '\u{2018}', '\u{201c}'])
         || text[end..].starts_with("'s")
 }
 
@@ -136,6 +142,7 @@ mod tests {
             "The portal moved last week",
             "Currently the feed is down",
             "As of now, use mail",
+            "The portal is currently disabled",
             "It broke yesterday",
             "two weeks ago it worked",
         ] {
@@ -146,6 +153,8 @@ mod tests {
             "in the last week of the quarter",
             "close the currently open draft",
             "take the most recently saved copy",
+            "unfollow all currently followed artists",
+            "for words like 'yesterday', count days",
             "wait until the next week",
             "by 2026-05-06, within 3 days",
         ] {

@@ -15,6 +15,7 @@ mod phrased;
 pub mod rules;
 mod secrets;
 mod voices;
+mod wording;
 
 pub use rules::{RULES, Rule, Severity};
 pub use voices::Voices;
