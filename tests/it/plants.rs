@@ -137,6 +137,7 @@ fn for_review() -> Vec<Plant> {
             &[
                 "- ask jane.doe@lexfirm.com\n",
                 "- call Jane on 020 7946 0958\n",
+                "- +91 98765 43210\n",
                 "- +49 30 1234567\n",
                 "- (512) 555-0143\n",
             ],
@@ -211,6 +212,7 @@ fn for_review_by_what_is_known() -> Vec<Plant> {
             &[
                 "- Avoid override\n",
                 "- Only supervisors may use override\n",
+                "- The override column is empty\n",
                 "- When privilege is public, do send with channel=email\n",
             ],
         ),
@@ -273,6 +275,7 @@ fn notes_of_the_world() -> Vec<Plant> {
             &[
                 "- When format is wpd, do convert before open\n",
                 "- Never panic\n",
+                "- When format is wpd, do nothing\n",
                 "- Shred it before lunch\n",
             ],
         ),

@@ -16,8 +16,9 @@ const BLOB_CHARACTERS: usize = 200;
 const BLOB_VARIETY: usize = 8;
 
 /// Ways of Markdown and HTML to write what a page does not show.
-static COMMENT: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"<!--|(?m)^ {0,3}\[[^\]\n]+\]:[ \t]*#[ \t]*["'(]"#).ok());
+static COMMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"<!--|(?m)^[ \t>]*(?:[-*+] +)?\[[^\]\n]+\]:[ \t]*#[ \t]*["'(]"#).ok()
+});
 
 /// Tags whose style keeps their text off the page.
 static UNSHOWN: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -282,6 +283,10 @@ mod tests {
         );
         assert_eq!(
             says("a\n[//]: # (b)"),
+            ["a comment that no reader of the page sees"]
+        );
+        assert_eq!(
+            says("- [x]: # 'b'"),
             ["a comment that no reader of the page sees"]
         );
         assert_eq!(says("a <-- b <! -- c\n[d]: https://e.org/#f (g)"), [""; 0]);

@@ -9,7 +9,7 @@ use crate::promotion::screen::Spot;
 /// Absolutes where a rule states them: at its beginning, behind a verb of duty, or as a phrase of their own.
 static ABSOLUTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)(?:^[\s>#*+\d.)-]*(?:(?:please|then|and)\s+)?|[.;:!]\s+|\b(?:must|should|shall|will|to|you|we|and|,)\s+)(always|never)\b|\b(at all times|in (?:every|all|any) cases?|no matter what|without (?:any )?exceptions?|under no circumstances|every single time)\b|^[\s>#*+\d.)-]*((?:every|all|any|no)\s[^.!?]{1,60}?\b(?:must|should|shall|needs? to|has to|have to|may)\b)",
+        r"(?i)(?:^[\s>#*+\d.)-]*(?:(?:please|then|and)\s+)?|[.;:!]\s+|\b(?:must|should|shall|will|to|you|we|and|,)\s+)(always|never)\b|\b(at all times|in (?:every|all|any) cases?|no matter what|without (?:any )?exceptions?|under no circumstances|every single time)\b|^[\s>#*+\d.)-]*((?:every|all|any|no)\s[^.!?]{1,60}?\b(?:must|should|shall|needs? to|has to|have to|may|always|never)\b)",
     )
     .ok()
 });
@@ -57,6 +57,8 @@ pub(super) fn unscoped(text: &str) -> Vec<Spot> {
         let found = absolute.captures(line).filter(|_| !is_scoped);
         let found = found.filter(|_| !condition.is_match(line));
         let word = found.and_then(|it| it.iter().skip(1).flatten().next());
+        // `Never mind` forbids nothing.
+        let word = word.filter(|it| !line[it.end()..].to_lowercase().starts_with(" mind "));
         spots.extend(word.map(|it| Spot {
             offset: offset + it.start(),
             says: "a rule for every case, without a condition".into(),
@@ -121,6 +123,7 @@ mod tests {
             "You must always stamp first",
             "Every paper must be flattened",
             "Flatten it, no matter what",
+            "All papers always need stamps",
         ] {
             assert_eq!(unscoped(text).len(), 1, "{text}");
         }
@@ -131,6 +134,7 @@ mod tests {
             "## When format is wpd\n- always convert",
             "The gateway is always slow",
             "Check every page",
+            "Never mind the noise",
         ] {
             assert_eq!(unscoped(text), [], "{text}");
         }

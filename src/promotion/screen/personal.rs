@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::promotion::screen::Spot;
 
 /// Domains that belong to nobody (RFC 2606, RFC 6761), and stand-ins people write.
-const NOBODYS: [&str; 14] = [
+const NOBODYS: [&str; 16] = [
     "example",
     "test",
     "invalid",
@@ -17,6 +17,8 @@ const NOBODYS: [&str; 14] = [
     "example.org",
     "example.net",
     "example.edu",
+    "test.com",
+    "test.org",
     "domain.com",
     "yourdomain.com",
     "your-domain.com",
@@ -58,12 +60,12 @@ static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// Numbers with a country's code (ITU-T E.164).
 static ABROAD: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"\+[1-9]\d{0,2}(?:[ ./-]?\(?\d{1,4}\)?)(?:[ ./-]?\d{2,4}){2,4}").ok()
+    Regex::new(r"\+[1-9]\d{0,2}(?:[ ./-]?\(?\d{1,4}\)?)(?:[ ./-]?\d{2,5}){1,4}").ok()
 });
 
-/// Numbers as North America writes them.
+/// Numbers whose area stands in brackets, or as North America writes them.
 static AMERICAN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?:\([2-9]\d{2}\) ?|\b[2-9]\d{2}[-.])[2-9]\d{2}[-. ]\d{4}\b").ok()
+    Regex::new(r"\(0\d{1,4}\) ?\d{3,4}[ -]?\d{3,4}\b|(?:\([2-9]\d{2}\) ?|\b[2-9]\d{2}[-.])[2-9]\d{2}[-. ]\d{4}\b").ok()
 });
 
 /// Numbers with a leading zero, or as North America writes them, behind a word that says what they are.
@@ -77,7 +79,7 @@ static AT_HOME: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// Words right before a number that make it no telephone's.
 static NO_TELEPHONE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)(?:\b(?:order|invoice|ticket|case|matter|account|part|item|serial|reference|ref|version|id|number|no|nr)\b\.?[ #:]*|[#\p{L}\p{N}./-])$",
+        r"(?i)(?:\b(?:order|invoice|ticket|section|page|docket|clause|paragraph|claim|batch|lot|tracking|case|matter|account|part|item|serial|reference|ref|version|id|number|no|nr)\b\.?[ #:]*|[#\p{L}\p{N}./-])$",
     )
     .ok()
 });
@@ -134,7 +136,7 @@ fn is_nobodys(domain: &str) -> bool {
 
 fn numbers(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
-    for (pattern, fewest, most) in [(&ABROAD, 8, 15), (&AMERICAN, 10, 10), (&AT_HOME, 9, 13)] {
+    for (pattern, fewest, most) in [(&ABROAD, 8, 15), (&AMERICAN, 9, 13), (&AT_HOME, 9, 13)] {
         let Some(pattern) = pattern.as_ref() else {
             continue;
         };
@@ -218,6 +220,9 @@ mod tests {
             "+44 20 7946 0958",
             "+49 (0)30 1234567",
             "+15125550143",
+            "+91 98765 43210",
+            "+49-89-636-48018",
+            "(020) 7946 0958",
             "(512) 555-0143",
             "reach Jane at 512-555-0143.",
             "Tel.: 030 1234567",
@@ -229,7 +234,7 @@ mod tests {
         for text in [
             "the file has 512 555 0143 bytes",
             "version 1.2.3.4, 10.0.12.255, 2026-05-06, 06.05.2026 10:30, UTC+01:00",
-            "order 512-555-0143, ticket #512-555-0143, SKU-512-555-0143",
+            "section 512.555.0143, order 512-555-0143, ticket #512-555-0143, SKU-512-555-0143",
             "+12 points, +1 200 000, 4539-1488-0343-6468, pages 100-120",
             "call export on 01.02.2026 10, call 3 times, phone the client",
             "2026-07-01T10:00:00 0123456789",

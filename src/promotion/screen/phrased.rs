@@ -22,6 +22,28 @@ const USES: [&str; 13] = [
     "via", "by",
 ];
 
+/// Words that stand in the place of a tool and are none.
+const NO_TOOL: [&str; 12] = [
+    "nothing",
+    "it",
+    "this",
+    "that",
+    "them",
+    "so",
+    "everything",
+    "anything",
+    "something",
+    "both",
+    "all",
+    "each",
+];
+
+/// What may follow a verb that begins an order; anything else makes it part of a name, as in `the override column`.
+const OBJECTS: [&str; 22] = [
+    "", "it", "the", "this", "that", "all", "any", "every", "them", "before", "after", "when",
+    "if", "where", "a", "an", "on", "for", "first", "anyway", "whatever", "until",
+];
+
 /// Words that turn a use into its opposite.
 const NOT: [&str; 8] = [
     "not",
@@ -91,6 +113,12 @@ pub(super) fn dead_tools(text: &str, handbook: &Handbook) -> Vec<Spot> {
             let Some(word) = captures.get(1) else {
                 continue;
             };
+            if NO_TOOL
+                .iter()
+                .any(|it| it.eq_ignore_ascii_case(word.as_str()))
+            {
+                continue;
+            }
             let enlarged = with_tool(handbook, word.as_str(), line.text);
             let would_be = line.advice(&enlarged);
             // A bare `never panic` may be anything; a condition, an argument or an order makes it advice.
@@ -183,16 +211,21 @@ fn uses(line: &str, tool: &str) -> Option<usize> {
             return None;
         }
         let mut before = at;
-        while 0 < before && matches!(word(before - 1), "the" | "a" | "your" | "please" | "just") {
+        while 0 < before && matches!(word(before - 1), "the" | "a" | "your") {
             before -= 1;
         }
         let is_used = 0 < before
             && USES.contains(&word(before - 1))
             && !(2 <= before && NOT.contains(&word(before - 2)));
-        let head = line[..words[before].0]
+        let mut first = at;
+        while 0 < first && matches!(word(first - 1), "please" | "just" | "then" | "always") {
+            first -= 1;
+        }
+        let head = line[..words[first].0]
             .trim_end_matches(|it: char| it.is_whitespace() || "-*+`\"'>".contains(it));
         let begins = head.is_empty() || head.ends_with([',', '.', ';', ':', '!']);
-        (is_used || begins).then_some(words[at].0)
+        let is_order = begins && OBJECTS.contains(&word(at + 1));
+        (is_used || is_order).then_some(words[at].0)
     })
 }
 
@@ -290,6 +323,7 @@ mod tests {
         for text in [
             "When format is wpd, do convert before open",
             "Never panic",
+            "When format is wpd, do nothing",
             "Do your best before lunch with everybody",
             "When the scanner is warm, do shred it slowly",
         ] {
@@ -315,6 +349,8 @@ mod tests {
             "Never use override on drafts",
             "Only supervisors may use override",
             "Ask a supervisor to override it",
+            "The override column is empty",
+            "Override counts are in the log",
             "When origin is court, do send with channel=portal",
             "When origin is client, do send with channel=email",
             "Do send with channel=email",
