@@ -120,6 +120,7 @@ impl<'a> GateCase<'a> {
         if reasons.is_empty() {
             reasons.push(self.why(word, compared, tested.as_ref()));
         }
+        reasons.extend(self.awaiting());
         let flipped = compared.map_or_else(Vec::new, |it| it.regressed_tasks.clone());
         let counts_as = self.counts_as(word);
         let says = format!("gate: {}: {}", said(word, counts_as), reasons.remove(0));
@@ -216,6 +217,19 @@ impl<'a> GateCase<'a> {
         };
         let all = self.verdicts.learnings.iter();
         all.filter(is_unwanted).map(told).collect()
+    }
+
+    /// Learnings somebody must read, whatever the trials say.
+    fn awaiting(&self) -> impl Iterator<Item = String> {
+        let all = self.verdicts.learnings.iter();
+        all.filter(|it| it.cause == Some(Cause::NeedsReview))
+            .map(|it| {
+                let why = it.reasons.first().map_or("", String::as_str);
+                format!(
+                    "a person must read learning “{}” ({}): {why}",
+                    it.name, it.id
+                )
+            })
     }
 
     fn why(

@@ -12,6 +12,7 @@ use crate::{
     promotion::{
         doubt,
         figures::{chance, names, percent, plain_points, points, signed},
+        objected,
         policy::Policy,
         ruling::{Ruling, delivery, effect_words, held, rejected},
         verdict::{Cause, LearningVerdict, Objection, Verdict},
@@ -28,13 +29,13 @@ pub fn decide(
     objections: &[Objection],
     broken: Option<&str>,
 ) -> LearningVerdict {
-    let ruling = screened(learning, objections)
+    let ruling = objected::screened(learning, objections)
         .or_else(|| breaches(learning, policy))
         .or_else(|| broken.map(|why| held(Cause::TooManyBroken, why.to_owned())))
         .or_else(|| doubt::unmeasured(learning, policy))
         .or_else(|| harms(learning, policy))
         .or_else(|| harms_a_role(learning))
-        .or_else(|| gains(learning, policy))
+        .or_else(|| gains(learning, policy).map(|it| objected::reviewed(it, learning, objections)))
         .or_else(|| doubt::undelivered(learning, policy))
         .or_else(|| useless(learning, policy))
         .or_else(|| doubt::unfollowed(learning, policy))
@@ -68,20 +69,6 @@ pub fn broken_foldover(evidence: &Evidence, policy: &Policy) -> Option<String> {
             percent(policy.broken.share)
         )
     })
-}
-
-fn screened(learning: &LearningEvidence, objections: &[Objection]) -> Option<Ruling> {
-    let hard: Vec<&Objection> = objections
-        .iter()
-        .filter(|it| it.hard && it.learning == learning.id)
-        .collect();
-    let leaks = hard.iter().any(|it| it.finding.contains("leak"));
-    let cause = if leaks { Cause::Leak } else { Cause::Screen };
-    let reasons = hard
-        .iter()
-        .map(|it| format!("{}: {}", it.finding, it.says))
-        .collect();
-    (!hard.is_empty()).then(|| rejected(cause, reasons))
 }
 
 fn breaches(learning: &LearningEvidence, policy: &Policy) -> Option<Ruling> {
@@ -204,6 +191,7 @@ fn useless(learning: &LearningEvidence, policy: &Policy) -> Option<Ruling> {
 mod tests {
     use super::*;
     use crate::analysis::evidence::RoleEffect;
+    use crate::promotion::screen::Severity;
 
     /// A learning with a proven gain of 12 points on 34 tasks.
     fn good() -> LearningEvidence {
@@ -407,28 +395,53 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_hard_finding_rejects_and_a_soft_one_does_not() {
-        let objection = |hard| Objection {
+    fn objection(severity: Severity) -> Objection {
+        Objection {
             learning: "p-1".into(),
-            finding: "leaked-answer".into(),
+            finding: "leak".into(),
             says: "line 2 holds the answer of task `fx-9`".into(),
-            hard,
-        };
-        let verdict = |hard| decide(&good(), &Policy::default(), &[objection(hard)], None);
-        assert_eq!(verdict(false).verdict, Verdict::Promote);
+            severity,
+        }
+    }
+
+    fn objected(learning: &LearningEvidence, severity: Severity) -> LearningVerdict {
+        decide(learning, &Policy::default(), &[objection(severity)], None)
+    }
+
+    #[test]
+    fn a_hard_finding_rejects_and_a_note_stops_nothing() {
+        assert_eq!(objected(&good(), Severity::Note).verdict, Verdict::Promote);
+        let verdict = objected(&good(), Severity::Hard);
         assert_eq!(
-            (
-                verdict(true).verdict,
-                verdict(true).cause,
-                verdict(true).reasons
-            ),
+            (verdict.verdict, verdict.cause, verdict.reasons),
             (
                 Verdict::Reject,
                 Some(Cause::Leak),
-                vec!["leaked-answer: line 2 holds the answer of task `fx-9`".into()]
+                vec!["leak: line 2 holds the answer of task `fx-9`".into()]
             )
         );
+    }
+
+    #[test]
+    fn a_finding_for_review_holds_a_promotion_and_changes_nothing_else() {
+        let verdict = objected(&good(), Severity::Review);
+        assert_eq!(
+            (verdict.verdict, verdict.cause),
+            (Verdict::Hold, Some(Cause::NeedsReview))
+        );
+        assert_eq!(
+            verdict.reasons[..2],
+            [
+                "leak: line 2 holds the answer of task `fx-9`",
+                "effect +12 points on 34 eligible tasks (400 pairs), 95 % lower bound +7"
+            ]
+        );
+        let useless = LearningEvidence {
+            upper_bound: Some(0.041),
+            ..dull()
+        };
+        let verdict = objected(&useless, Severity::Review);
+        assert_eq!(verdict.cause, Some(Cause::NoUsefulEffect));
     }
 
     #[test]

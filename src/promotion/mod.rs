@@ -9,6 +9,7 @@ pub mod figures;
 pub mod gate;
 pub mod learning;
 pub mod ledger;
+pub mod objected;
 pub mod policy;
 pub mod ruling;
 pub mod screen;

@@ -119,12 +119,12 @@ fn step(
         Some(it) => {
             let why = it.reasons.first().cloned().unwrap_or_default();
             let why = format!("{}: {why}", it.verdict.word());
-            let is_open = it.verdict == Verdict::Promote;
+            let is_open = it.is_open();
             match (it.verdict, permission(it)) {
                 (Verdict::Reject | Verdict::Demote, _) => (goes, why),
                 (_, Permission::Refused(why)) => (goes, format!("refused: {why}")),
-                (Verdict::Promote, Permission::Given) if is_in_force => (Done::Kept, why),
-                (Verdict::Promote, Permission::Given) => (Done::Added, why),
+                (_, Permission::Given) if is_open && is_in_force => (Done::Kept, why),
+                (_, Permission::Given) if is_open => (Done::Added, why),
                 (Verdict::Promote, Permission::Awaited) if is_in_force => (Done::Kept, why),
                 (_, Permission::Awaited) if !is_in_force && is_open => (Done::Waits, why),
                 (Verdict::Hold, _) | (Verdict::Promote, _) => (stays, why),
@@ -285,8 +285,19 @@ pub fn unite(base: &Store, other: &Store, learnings_of_other: &[&Learning]) -> S
                 },
             },
         };
+        let folder = entry.path.strip_suffix("SKILL.md").map(str::to_owned);
         if is_free(&entry.path) {
             entries.push(entry);
+        }
+        let beside = other.entries.iter().filter(|it| {
+            folder
+                .as_ref()
+                .is_some_and(|folder| it.path.starts_with(folder))
+        });
+        for entry in beside {
+            if !entries.iter().any(|it| it.path == entry.path) {
+                entries.push(entry.clone());
+            }
         }
     }
     Store::new(entries)

@@ -12,6 +12,7 @@ use crate::{
         dream::{self, DreamVerdict, Question},
         learning,
         policy::Policy,
+        screen::Severity,
     },
 };
 
@@ -52,6 +53,8 @@ pub enum Cause {
     Leak,
     /// The screen objected to its text.
     Screen,
+    /// It would be promoted, but the screen found something a person must look at first.
+    NeedsReview,
     /// It raises violations.
     Violation,
     /// It surely gains less than the least gain.
@@ -112,12 +115,12 @@ pub struct LearningVerdict {
 pub struct Objection {
     /// The learning's id.
     pub learning: String,
-    /// The finding's stable id, such as `leaked-answer`.
+    /// The finding's stable id, such as `leak`.
     pub finding: String,
     /// What was found, in words.
     pub says: String,
-    /// Whether it alone keeps the learning out.
-    pub hard: bool,
+    /// What it does: reject, wait for a person, or nothing.
+    pub severity: Severity,
 }
 
 /// Decides on the dream and on every learning.
@@ -167,6 +170,13 @@ impl Verdicts {
     }
 }
 
+impl LearningVerdict {
+    /// Whether it may be put in force as soon as nobody objects: it earned its place, or did but for a person's word.
+    pub fn is_open(&self) -> bool {
+        self.verdict == Verdict::Promote || self.cause == Some(Cause::NeedsReview)
+    }
+}
+
 impl Verdict {
     /// Every verdict, best first.
     pub const ALL: [Verdict; 4] = [
@@ -193,6 +203,7 @@ impl Cause {
         match self {
             Cause::Leak => "leak",
             Cause::Screen => "screened out",
+            Cause::NeedsReview => "needs review",
             Cause::Violation => "violation",
             Cause::NoUsefulEffect => "no useful effect",
             Cause::Harm => "harm",

@@ -211,7 +211,7 @@ fn hurt(inputs: &Inputs<'_>, headline: &Comparison) -> String {
 type IsHarm = fn(Option<Cause>) -> bool;
 
 /// Kinds of harm, for one learning and for several.
-const KINDS_OF_HARM: [(&str, &str, IsHarm); 4] = [
+const KINDS_OF_HARM: [(&str, &str, IsHarm); 5] = [
     ("does harm", "do harm", |it| it == Some(Cause::Harm)),
     ("harms a role", "harm a role", |it| {
         it == Some(Cause::HarmsARole)
@@ -221,6 +221,9 @@ const KINDS_OF_HARM: [(&str, &str, IsHarm); 4] = [
     }),
     ("was screened out", "were screened out", |it| {
         matches!(it, Some(Cause::Leak | Cause::Screen))
+    }),
+    ("needs review", "need review", |it| {
+        it == Some(Cause::NeedsReview)
     }),
 ];
 

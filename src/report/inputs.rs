@@ -3,7 +3,7 @@
 use crate::{
     analysis::evidence::{Comparison, Evidence},
     domain::dream::Dream,
-    promotion::{gate::Gate, verdict::Verdicts},
+    promotion::{gate::Gate, screen::Finding, verdict::Verdicts},
     report::page::Step,
 };
 
@@ -26,6 +26,8 @@ pub struct Inputs<'a> {
     pub gate: Option<&'a Gate>,
     /// Lines of the candidate's store that no shape recognised: path, line from 1, text.
     pub not_understood: &'a [(String, usize, String)],
+    /// What the screen found in the candidate's learnings, in store order; `None` where nothing was screened.
+    pub findings: Option<&'a [Finding]>,
 }
 
 /// What was run or compared.

@@ -20,6 +20,7 @@ pub mod nights;
 pub mod page;
 pub mod plot;
 pub mod rows;
+pub mod sarif;
 pub mod sections;
 pub mod summary;
 
@@ -37,7 +38,8 @@ pub struct File {
     pub text: String,
 }
 
-/// Every file of a report: the pages, `junit.xml`, the two JSON files, and one SVG per figure.
+/// Every file of a report: the pages, `junit.xml`, the two JSON files, `screen.sarif` where learnings were screened,
+/// and one SVG per figure.
 ///
 /// # Errors
 ///
@@ -56,6 +58,9 @@ pub fn files(inputs: &Inputs<'_>) -> Result<Vec<File>> {
         file("evidence.json", json::pretty(inputs.evidence)?),
         file("verdicts.json", json::pretty(inputs.verdicts)?),
     ];
+    if let Some(findings) = inputs.findings {
+        files.push(file("screen.sarif", sarif::document(findings)?));
+    }
     for section in &report.sections {
         for block in &section.blocks {
             if let Block::Figure(figure) = block {
@@ -101,6 +106,7 @@ mod tests {
                 "junit.xml",
                 "evidence.json",
                 "verdicts.json",
+                "screen.sarif",
                 "arms.svg",
                 "learnings.svg",
                 "families.svg",
@@ -136,7 +142,10 @@ mod tests {
     #[test]
     fn no_hostile_name_survives_in_any_file() {
         let files = files(&fixture::hostile().inputs()).expect("a report");
-        for file in files.iter().filter(|it| !it.name.ends_with(".json")) {
+        for file in files
+            .iter()
+            .filter(|it| !it.name.ends_with(".json") && it.name != "screen.sarif")
+        {
             assert!(!file.text.contains("<script>alert"), "{}", file.name);
             assert!(!file.text.contains("\u{202e}"), "{}", file.name);
             let is_log = !file.name.ends_with(".html");

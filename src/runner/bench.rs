@@ -6,7 +6,7 @@ use crate::{
     agents::{Agent, Given, Work},
     domain::{
         advice::{Reading, count_words, read},
-        id::{ArmName, Digest},
+        id::{ArmName, Digest, TaskId},
         memory::{Learning, Learnings, Store},
         session::{Session, SessionOutcome, SessionStart},
         suite::{Setting, Suite},
@@ -354,7 +354,7 @@ impl Bench {
         }));
         Session {
             start: SessionStart {
-                session: format!("{}-{}", task.id, trial.repeat),
+                session: session_name(&task.id, trial.repeat),
                 task: task.id.to_string(),
                 role: task.brief.role.clone(),
                 arm,
@@ -391,4 +391,9 @@ impl Bench {
         let (attempt, grade) = self.attempt(&trial).await.map_err(Error::outside)?;
         Ok(self.session(&trial, attempt, &grade))
     }
+}
+
+/// The name of the session in which a task was attempted for the `repeat`-th time, counted from 0.
+pub fn session_name(task: &TaskId, repeat: u32) -> String {
+    format!("{task}-{repeat}")
 }

@@ -1,5 +1,7 @@
 //! What a finished run comes to: rows, evidence and verdicts. Decided here once, rendered elsewhere many times.
 
+use std::collections::BTreeSet;
+
 use crate::{
     analysis::{self, evidence::Evidence},
     domain::{
@@ -10,15 +12,21 @@ use crate::{
         trial::TrialRow,
     },
     error::Result,
+    formats::memory,
     promotion::{
         budget::Budget,
         dream::Question,
         policy::Policy,
-        screen::{ScreenContext, Severity, screen},
+        screen::{Finding, ScreenContext, Voices, screen},
         verdict::{Objection, Verdicts, decide},
     },
-    runner::bench::{Arm, Bench},
-    study::{Finished, asked::Asked, rows::rows},
+    runner::bench::{Arm, Bench, session_name},
+    study::{
+        Finished,
+        asked::Asked,
+        plan::{Amount, practice},
+        rows::rows,
+    },
 };
 
 /// Everything concluded from a run.
@@ -32,6 +40,8 @@ pub struct Conclusion {
     pub verdicts: Verdicts,
     /// How many trials were taken from which earlier runs, as a sentence; empty where none was named.
     pub reused: String,
+    /// What the screen found in the learnings, in store order; `None` where no learnings were judged.
+    pub findings: Option<Vec<Finding>>,
 }
 
 /// Draws the conclusions of a run under a policy.
@@ -65,8 +75,14 @@ pub fn conclude_within(
         .map(|index| &bench.arms[usize::from(index)]);
     let learnings: &[Learning] = candidate.map_or(&[], |arm| arm.learnings.as_slice());
     let mut evidence = analysis::evidence(&rows, &order, &contrasts(&order, policy), learnings)?;
-    let objections =
-        candidate.map_or_else(Vec::new, |arm| object(&bench.suite, arm, &mut evidence));
+    let findings = candidate.map(|arm| {
+        let dreamt = finished.dream.as_ref();
+        let sessions = dreamt.map(|_| citable(&bench.suite, &asked.amount, asked.seed));
+        findings(arm, &context(&bench.suite, arm, sessions))
+    });
+    let found = findings.as_deref().unwrap_or_default();
+    tell(found, &mut evidence);
+    let objections = objections(found);
     let verdicts = decide(
         &evidence,
         policy,
@@ -80,6 +96,7 @@ pub fn conclude_within(
         evidence,
         verdicts,
         reused: reused(asked, finished),
+        findings,
     })
 }
 
@@ -154,40 +171,64 @@ fn contrasts(order: &[ArmName], policy: &Policy) -> Vec<(ArmName, ArmName)> {
     kept
 }
 
-/// Screens every learning; findings are told in the evidence and become objections.
-fn object(suite: &Suite, arm: &Arm, evidence: &mut Evidence) -> Vec<Objection> {
-    let context = context(suite, arm);
-    let mut objections = Vec::new();
-    for learning in &arm.learnings {
-        for finding in screen(learning, &context) {
-            for own in evidence
-                .learnings
-                .iter_mut()
-                .filter(|it| it.id == learning.id.as_str())
-            {
-                own.findings.push(format!(
-                    "{}: {} (line {})",
-                    finding.id, finding.says, finding.line
-                ));
-            }
-            objections.push(Objection {
-                learning: learning.id.to_string(),
-                finding: finding.id.to_owned(),
-                hard: finding.severity == Severity::Hard,
-                says: finding.says,
-            });
-        }
-    }
-    objections
+/// What the screen finds in the learnings of an arm, in store order.
+pub fn findings(arm: &Arm, context: &ScreenContext<'_>) -> Vec<Finding> {
+    let all = arm.learnings.iter();
+    all.flat_map(|it| screen(it, context)).collect()
 }
 
-fn context<'a>(suite: &Suite, arm: &'a Arm) -> ScreenContext<'a> {
+/// Findings as what verdicts are decided by.
+pub fn objections(findings: &[Finding]) -> Vec<Objection> {
+    let objection = |finding: &Finding| Objection {
+        learning: finding.learning.to_string(),
+        finding: finding.id.to_owned(),
+        severity: finding.severity,
+        says: finding.says.clone(),
+    };
+    findings.iter().map(objection).collect()
+}
+
+/// Tells each finding in the evidence of its learning.
+fn tell(findings: &[Finding], evidence: &mut Evidence) {
+    for finding in findings {
+        for own in evidence
+            .learnings
+            .iter_mut()
+            .filter(|it| it.id == finding.learning.as_str())
+        {
+            own.findings.push(format!(
+                "{}: {} (line {})",
+                finding.id, finding.says, finding.line
+            ));
+        }
+    }
+}
+
+/// Sessions a dream may cite: those of the practice it read, and those its input already cited.
+pub fn citable(suite: &Suite, amount: &Amount, seed: u64) -> BTreeSet<String> {
+    let practised = practice(suite, amount, 0, seed);
+    let read = practised
+        .iter()
+        .map(|it| session_name(&suite.tasks[it.task as usize].id, it.repeat));
+    let cited = memory::learnings(&suite.memory).learnings;
+    read.chain(cited.into_iter().flat_map(|it| it.evidence))
+        .collect()
+}
+
+/// What the learnings of an arm are screened against: everything the suite knows. Without `sessions` nothing is said
+/// of the evidence they cite.
+pub fn context<'a>(
+    suite: &'a Suite,
+    arm: &'a Arm,
+    sessions: Option<BTreeSet<String>>,
+) -> ScreenContext<'a> {
+    let handbook = suite.world().map(|it| &it.handbook);
+    let in_force = memory::learnings(&suite.memory).learnings;
     let mut context = ScreenContext {
-        store: &arm.store,
-        task_ids: Vec::new(),
-        answers: Vec::new(),
-        entities: Vec::new(),
-        prompts: Vec::new(),
+        handbook,
+        sessions,
+        voices: Voices::of(arm.learnings.iter().chain(&in_force), handbook),
+        ..ScreenContext::of(&arm.store)
     };
     for task in suite
         .tasks

@@ -181,6 +181,38 @@ fn a_store_that_is_not_what_was_evaluated_is_refused() {
     assert!(!files::exists(&place.path().join("live")));
 }
 
+#[test]
+fn an_export_and_a_set_of_skills_keep_their_shape() {
+    let place = TemporaryFolder::create("shapes").unwrap();
+    let run = EVALUATED.run();
+    ok(say(place.path(), ["promote", &run, "--to", "store.json"]));
+    let text = fs::read_to_string(place.path().join("store.json")).unwrap();
+    assert!(text.contains("\"content_sha256\""), "{text}");
+    ok(say(place.path(), ["promote", &run, "--to", "live"]));
+    assert_eq!(
+        read_store(&place.path().join("store.json")).unwrap(),
+        read_store(&place.path().join("live")).unwrap()
+    );
+    let skill = "---\nname: filing\ndescription: files things\n---\n\nFile what is due.\n";
+    files::write(
+        &place.path().join("skills/filing/SKILL.md"),
+        skill.as_bytes(),
+    )
+    .unwrap();
+    files::write(&place.path().join("skills/filing/help.py"), b"print(1)\n").unwrap();
+    ok(say(place.path(), ["promote", &run, "--to", "skills"]));
+    let skills = place.path().join("skills");
+    assert_eq!(
+        fs::read_to_string(skills.join("filing/SKILL.md")).unwrap(),
+        skill
+    );
+    assert!(
+        skills.join("filing/help.py").exists(),
+        "what was not tried stays, with its files"
+    );
+    ok(say(place.path(), ["ledger", "verify", "skills"]));
+}
+
 fn first_file(folder: &Path) -> PathBuf {
     folder.join(files::list(folder).unwrap().first().unwrap())
 }

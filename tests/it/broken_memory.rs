@@ -202,11 +202,9 @@ fn mutated_stores_are_read_or_refused_without_a_panic() {
 /// Every learning is exactly its span, and the screen takes all of them.
 fn assert_learnings_stand_in(store: &Store) {
     let context = ScreenContext {
-        store,
         task_ids: vec![TaskId::new("task-17")],
         answers: vec![(TaskId::new("task-17"), "convert".into())],
-        entities: Vec::new(),
-        prompts: Vec::new(),
+        ..ScreenContext::of(store)
     };
     for learning in learnings(store).learnings {
         let bytes = store.bytes_of(&learning.source).unwrap_or_default();

@@ -12,12 +12,13 @@ use dreameval::files::TemporaryFolder;
 const REWRITE: &str = "DREAMEVAL_REWRITE_EXAMPLE";
 
 /// What the example keeps of a run: everything a reader opens, not the trials.
-const KEPT: [&str; 9] = [
+const KEPT: [&str; 10] = [
     "report.html",
     "report.md",
     "junit.xml",
     "evidence.json",
     "verdicts.json",
+    "screen.sarif",
     "arms.svg",
     "budgets.svg",
     "families.svg",

@@ -44,8 +44,12 @@ mod oracle;
 #[cfg(test)]
 mod planted_learnings;
 #[cfg(test)]
+mod plants;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod reuse;
+#[cfg(test)]
+mod screened;
 #[cfg(test)]
 mod suites_as_promised;

@@ -138,7 +138,7 @@ fn mutate(seed: u64, whole: &[u8], read: impl Fn(&[u8]) -> Result<()>) {
 }
 
 /// One to three changes: a bit flipped, a byte set, the end cut off, a piece spliced in elsewhere, a line said twice.
-fn mutated(whole: &[u8], key: Key) -> Vec<u8> {
+pub fn mutated(whole: &[u8], key: Key) -> Vec<u8> {
     let mut bytes = whole.to_vec();
     for change in 0..=key.below(0, 3) as u64 {
         let key = key.number(change);

@@ -3,16 +3,18 @@
 use std::{fs, path::Path, process::Child, thread::yield_now};
 
 use dreameval::{
+    domain::memory::Store,
+    dreaming::controls::Control,
     files::{self, TemporaryFolder, copy_tree},
     formats::memory::read_store,
     promotion::ledger::{
-        Custody, Entry, Ledger,
+        Custody, Entry, Ledger, Moment,
         entry::{Done, NightEnd},
     },
 };
 
 use crate::{
-    bench_kit::{battery, is_full_battery, tell},
+    bench_kit::{Lab, battery, is_full_battery, suite, tell},
     program::{command, repository, say},
 };
 
@@ -213,5 +215,46 @@ fn a_night_of_one_name_is_played_once() {
     assert_eq!(
         fs::read(folder.path().join("live.ledger.jsonl")).unwrap(),
         before
+    );
+}
+
+#[test]
+fn a_store_that_does_harm_is_put_back() {
+    let folder = TemporaryFolder::create("harm-nights").unwrap();
+    let mut lab = Lab::new(suite("legal-desk", None), 1);
+    let (sessions, _) = lab.dream();
+    let harmful = lab.dream_of(&Control::Shuffler, &sessions).store;
+    let custody = Custody::of(&folder.path().join("live")).unwrap();
+    let mut ledger = Ledger::open(&custody.ledger_path()).unwrap();
+    let moment = Moment {
+        at: "2026-01-01T00:00:00Z".to_owned(),
+        clock: "test".to_owned(),
+    };
+    let entry = Entry::Promotion {
+        run: harmful.digest(),
+        from: Store::default().digest(),
+        to: harmful.digest(),
+        by: "somebody careless".to_owned(),
+        steps: Vec::new(),
+    };
+    custody
+        .replace((&Store::default(), &harmful), &mut ledger, entry, &moment)
+        .unwrap();
+    let said = say(folder.path(), arguments(false));
+    assert_eq!(said.code, Some(1), "{}\n{}", said.answer, said.talk);
+    assert!(
+        said.answer.starts_with("night 001: rolled back"),
+        "{}",
+        said.answer
+    );
+    assert!(custody.in_force().unwrap().entries.is_empty());
+    let shown = say(folder.path(), ["ledger", "show", "live"]).answer;
+    assert!(
+        shown.contains("the store in force did harm. It did worse than no memory"),
+        "{shown}"
+    );
+    assert_eq!(
+        say(folder.path(), ["ledger", "verify", "live"]).code,
+        Some(0)
     );
 }

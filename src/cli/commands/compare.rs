@@ -94,6 +94,7 @@ fn write_report(
         transcripts: &[],
         gate: None,
         not_understood: &[],
+        findings: None,
     };
     for file in report::files(&inputs)? {
         files::write(&folder.join(&file.name), file.text.as_bytes())?;

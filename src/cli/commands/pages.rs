@@ -117,6 +117,7 @@ pub fn bare_inputs<'a>(run: &'a RunInfo, conclusion: &'a Conclusion) -> Inputs<'
         transcripts: &[],
         gate: None,
         not_understood: &[],
+        findings: conclusion.findings.as_deref(),
     }
 }
 
@@ -180,6 +181,7 @@ async fn write_report(
         transcripts: &transcripts,
         gate: gate.as_ref(),
         not_understood: &not_understood,
+        findings: conclusion.findings.as_deref(),
     };
     for file in report::files(&inputs)? {
         files::write(&folder.join(&file.name), file.text.as_bytes())?;

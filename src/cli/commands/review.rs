@@ -66,13 +66,18 @@ pub fn review(args: &ReviewArgs) -> Result<Exit> {
         return Err(Error::usage("an approval needs a name and a reason")
             .mend("add `--by NAME --because \"…\"`"));
     };
-    if policy.review.four_eyes && finished.dream.as_ref().is_some_and(|it| it.dreamer == *by) {
-        return Err(Error::usage("who wrote a learning may not approve it")
-            .mend("have somebody else review it; the policy asks for four eyes"));
-    }
+    let arm = candidate(&finished)?;
     for (id, approved) in words {
         let verdict = known(id, &conclusion)?;
         check_open(verdict, approved, &selection)?;
+        let learning = arm.learnings.iter().find(|it| it.id.as_str() == id);
+        let author = learning.and_then(|it| author(arm.store.bytes_of(&it.source)?));
+        if policy.review.four_eyes && author == Some(by.as_str()) {
+            return Err(
+                Error::usage(format!("{by} wrote learning `{id}` and may not approve it"))
+                    .mend("have somebody else review it; the policy asks for four eyes"),
+            );
+        }
         let entry = Entry::Approval {
             run: asked.fingerprint(),
             learning: verdict.id.clone(),
@@ -92,6 +97,15 @@ pub fn review(args: &ReviewArgs) -> Result<Exit> {
         pin(&ledger)
     ));
     Ok(Exit::Done)
+}
+
+/// Who wrote a learning, by its front matter.
+fn author(bytes: &str) -> Option<&str> {
+    let matter = bytes.trim_start().strip_prefix("---")?;
+    let (matter, _) = matter.split_once("\n---")?;
+    let mut lines = matter.lines();
+    let named = lines.find_map(|it| it.trim().strip_prefix("author:"))?;
+    Some(named.trim().trim_matches(['"', '\'']))
 }
 
 fn known<'a>(id: &str, conclusion: &'a Conclusion) -> Result<&'a LearningVerdict> {

@@ -1,4 +1,4 @@
-//! Our own playbook form: front matter of five known keys, then the procedure an agent is shown.
+//! Our own playbook form: front matter of six known keys, then the procedure an agent is shown.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::formats::memory::front_matter::{self, FrontMatter};
 use crate::formats::memory::pieces::{Piece, Pieces, start_of, trimmed};
 
 /// The keys of the front matter, in the order they are written.
-pub(crate) const KEYS: [&str; 5] = ["name", "description", "when", "roles", "evidence"];
+pub(crate) const KEYS: [&str; 6] = ["name", "description", "when", "roles", "evidence", "author"];
 
 /// The keys no other shape uses: one of them makes a file a playbook of ours.
 const OWN_KEYS: [&str; 3] = ["when", "roles", "evidence"];

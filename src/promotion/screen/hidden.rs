@@ -16,8 +16,24 @@ const BLOB_CHARACTERS: usize = 200;
 const BLOB_VARIETY: usize = 8;
 
 /// Ways of Markdown and HTML to write what a page does not show.
-static COMMENT: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"<!--|(?m)^ {0,3}\[[^\]\n]+\]:[ \t]*#[ \t]*["'(]"#).ok());
+static COMMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"<!--|(?m)^[ \t>]*(?:[-*+] +)?\[[^\]\n]+\]:[ \t]*#[ \t]*["'(]"#).ok()
+});
+
+/// Tags whose style keeps their text off the page.
+static UNSHOWN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)<[a-z][^<>]*(?:\shidden[\s=/>]|style\s*=[^<>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity)\s*:\s*0\b))",
+    )
+    .ok()
+});
+
+/// Flags of England, Scotland and Wales: the only emoji spelt with tag characters (`emoji-sequences.txt`, Unicode 16).
+const FLAGS: [&str; 3] = [
+    "\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+    "\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}",
+    "\u{1f3f4}\u{e0067}\u{e0062}\u{e0077}\u{e006c}\u{e0073}\u{e007f}",
+];
 
 /// Runs of Base64, in one piece or wrapped into lines.
 static ENCODED: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -31,6 +47,12 @@ pub(super) fn spots(text: &str) -> Vec<Spot> {
         spots.extend(comment.find_iter(text).map(|it| Spot {
             offset: it.start(),
             says: "a comment that no reader of the page sees".into(),
+        }));
+    }
+    if let Some(unshown) = UNSHOWN.as_ref() {
+        spots.extend(unshown.find_iter(text).map(|it| Spot {
+            offset: it.start(),
+            says: "a tag that keeps its text off the page".into(),
         }));
     }
     if let Some(encoded) = ENCODED.as_ref() {
@@ -60,6 +82,11 @@ fn characters(text: &str) -> Vec<Spot> {
     let mut before = None;
     let mut rest = text.char_indices().peekable();
     while let Some((offset, it)) = rest.next() {
+        if let Some(flag) = FLAGS.iter().find(|it| text[offset..].starts_with(**it)) {
+            let tags = flag.chars().count() - 1;
+            before = rest.nth(tags - 1).map(|(_, it)| it);
+            continue;
+        }
         let after = rest.peek().map(|(_, after)| *after);
         if let Some(kind) = kind_of(it)
             && !is_legitimate(it, before, after)
@@ -95,7 +122,9 @@ fn kind_of(it: char) -> Option<&'static str> {
             Some("variation selector")
         }
         // Letters and marks without a shape.
-        '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => Some("blank letter"),
+        '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' => {
+            Some("blank letter")
+        }
         // Signs with a shape, though Unicode counts them as formatting.
         '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}' => None,
         _ if it.is_control() => Some("control character"),
@@ -116,6 +145,7 @@ fn is_legitimate(it: char, before: Option<char>, after: Option<char>) -> bool {
             }) && after.is_some_and(takes_emoji_style)
                 || before.is_some_and(needs_joiners) && after.is_some_and(needs_joiners)
         }
+        '\u{e0100}'..='\u{e01ef}' => before.is_some_and(is_ideograph),
         '\u{200c}' => before.is_some_and(needs_joiners) && after.is_some_and(needs_joiners),
         _ => false,
     }
@@ -133,6 +163,11 @@ fn takes_emoji_style(it: char) -> bool {
 /// Arabic and the scripts of India, which spell some words with joiners.
 fn needs_joiners(it: char) -> bool {
     matches!(it, '\u{620}'..='\u{6ff}' | '\u{750}'..='\u{77f}' | '\u{900}'..='\u{dff}')
+}
+
+/// Chinese characters, some of whose forms in names are told by a variation selector.
+fn is_ideograph(it: char) -> bool {
+    matches!(it, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 /// Whether a run is long and mixed enough to be encoded bytes rather than a path, a word or a line of dashes.
@@ -161,7 +196,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert!(COMMENT.is_some() && ENCODED.is_some());
+        assert!(COMMENT.is_some() && UNSHOWN.is_some() && ENCODED.is_some());
     }
 
     #[test]
@@ -198,6 +233,11 @@ mod tests {
             ["2 tag characters, the first U+E0041"]
         );
         assert_eq!(says("\u{1d400}\u{20000}"), [""; 0]);
+        assert_eq!(says(FLAGS[1]), [""; 0]);
+        assert_eq!(
+            says("\u{1f3f4}\u{e0067}\u{e007f}"),
+            ["2 tag characters, the first U+E0067"]
+        );
     }
 
     #[test]
@@ -216,7 +256,10 @@ mod tests {
             says("\u{2764}\u{fe0f}\u{e0101}"),
             ["1 variation selector, the first U+E0101"]
         );
-        assert_eq!(says("\u{2764}\u{fe0f} 1\u{fe0f}\u{20e3}"), [""; 0]);
+        assert_eq!(
+            says("\u{2764}\u{fe0f} 1\u{fe0f}\u{20e3} \u{845b}\u{e0100}"),
+            [""; 0]
+        );
     }
 
     #[test]
@@ -242,7 +285,22 @@ mod tests {
             says("a\n[//]: # (b)"),
             ["a comment that no reader of the page sees"]
         );
+        assert_eq!(
+            says("- [x]: # 'b'"),
+            ["a comment that no reader of the page sees"]
+        );
         assert_eq!(says("a <-- b <! -- c\n[d]: https://e.org/#f (g)"), [""; 0]);
+    }
+
+    #[test]
+    fn tags_that_hide_their_text_are_found_and_styles_spoken_of_are_not() {
+        let tag = "a tag that keeps its text off the page";
+        assert_eq!(says("<p style=\"color:red; display: none\">do</p>"), [tag]);
+        assert_eq!(says("<div hidden>do</div>"), [tag]);
+        assert_eq!(
+            says("<b>hidden</b> columns use display: none; font-size:0"),
+            [""; 0]
+        );
     }
 
     #[test]

@@ -1,23 +1,15 @@
 //! Leaks: a learning that holds the answer, the name, the files or the brief of a task meant to judge it.
 
 use crate::domain::id::TaskId;
+use crate::promotion::screen::folded::Folded;
 use crate::promotion::screen::{ScreenContext, Spot};
-
-/// Texts shorter than this, in characters, are too common to be a leak unless they stand in quotes.
-const SHORT: usize = 4;
 
 /// Prompts shorter than this, in characters, are ordinary phrases.
 const SHORT_PROMPT: usize = 24;
 
-/// A text in lowercase with its blank space folded, and where each byte of it came from.
-struct Folded {
-    text: String,
-    offsets: Vec<usize>,
-}
-
 /// Every leak, by place.
 pub(super) fn spots(text: &str, context: &ScreenContext<'_>) -> Vec<Spot> {
-    let folded = Folded::new(text);
+    let folded = Folded::new(text, &[]);
     let mut spots = Vec::new();
     for (task, answer) in &context.answers {
         spots.extend(folded.spot(answer, &is_no_word_part, || {
@@ -53,54 +45,6 @@ fn prompt_spot(folded: &Folded, task: &TaskId, prompt: &str) -> Option<Spot> {
     })
 }
 
-impl Folded {
-    fn new(text: &str) -> Self {
-        let mut folded = Self {
-            text: String::new(),
-            offsets: Vec::new(),
-        };
-        for (offset, it) in text.char_indices() {
-            if !it.is_whitespace() {
-                folded.text.extend(it.to_lowercase());
-            } else if !folded.text.ends_with(' ') {
-                folded.text.push(' ');
-            }
-            folded.offsets.resize(folded.text.len(), offset);
-        }
-        folded
-    }
-
-    /// The first place where `sought` stands between characters that are no part of it; short texts count only in
-    /// quotes.
-    fn spot(
-        &self,
-        sought: &str,
-        is_end: &dyn Fn(char) -> bool,
-        says: impl Fn() -> String,
-    ) -> Option<Spot> {
-        let sought = Self::new(sought.trim()).text;
-        if sought.is_empty() {
-            return None;
-        }
-        let is_short = sought.chars().count() < SHORT;
-        // Where a text begins or ends with a sign, the sign is its own boundary.
-        let starts_open = sought.starts_with(is_end);
-        let ends_open = sought.ends_with(is_end);
-        let (at, _) = self.text.match_indices(&sought).find(|(at, found)| {
-            let before = self.text[..*at].chars().next_back();
-            let after = self.text[at + found.len()..].chars().next();
-            if is_short {
-                return before.is_some_and(is_quote) && after.is_some_and(is_quote);
-            }
-            (starts_open || before.is_none_or(is_end)) && (ends_open || after.is_none_or(is_end))
-        })?;
-        Some(Spot {
-            offset: *self.offsets.get(at)?,
-            says: says(),
-        })
-    }
-}
-
 fn is_no_word_part(it: char) -> bool {
     !it.is_alphanumeric()
 }
@@ -108,13 +52,6 @@ fn is_no_word_part(it: char) -> bool {
 /// Names such as `redline-017` go on behind a hyphen, an underscore or a digit.
 fn is_no_name_part(it: char) -> bool {
     !it.is_alphanumeric() && !matches!(it, '-' | '_')
-}
-
-fn is_quote(it: char) -> bool {
-    matches!(
-        it,
-        '"' | '\'' | '`' | '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}'
-    )
 }
 
 #[cfg(test)]
@@ -126,7 +63,6 @@ mod tests {
         let task = TaskId::new("redline-017");
         let store = Store::default();
         let context = ScreenContext {
-            store: &store,
             task_ids: vec![task.clone()],
             answers: vec![
                 (task.clone(), "Net  Total 4,210".into()),
@@ -134,6 +70,7 @@ mod tests {
             ],
             entities: vec![(task.clone(), "nda-v3.wpd".into())],
             prompts: vec![(task, "Send the client a redline of both drafts.".into())],
+            ..ScreenContext::of(&store)
         };
         spots(text, &context)
             .into_iter()

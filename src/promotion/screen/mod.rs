@@ -1,18 +1,41 @@
 //! The first screen: what keeps a learning from being replayed or promoted at all, found without running anything.
+//!
+//! A screen catches accidents and lazy attacks. What passes it is not thereby harmless, and no page may say so.
 
+mod citations;
+mod confusables;
+mod folded;
 mod hidden;
+mod hygiene;
+mod instructions;
 mod leaks;
+mod payloads;
+mod personal;
+mod phrased;
+pub mod rules;
 mod secrets;
+mod voices;
+mod wording;
 
-use serde::{Deserialize, Serialize};
+pub use rules::{RULES, Rule, Severity};
+pub use voices::Voices;
 
-use crate::domain::id::TaskId;
+use std::collections::BTreeSet;
+
+use regex::Regex;
+use serde::Serialize;
+
+use crate::domain::id::{LearningId, TaskId};
 use crate::domain::memory::{Learning, Store};
+use crate::domain::tool::Handbook;
 use crate::error::count;
 use crate::formats::memory::CONTENT_BYTES;
 
 /// Lines beyond which a learning should be looked at by a person: the advice for skills (Agent Skills specification).
 const LINES_AT_EASE: usize = 500;
+
+/// Findings of one rule that are told of one learning; the last of them says how many more there are.
+const TOLD: usize = 20;
 
 /// What the screen compares a learning with.
 #[derive(Debug, Clone)]
@@ -28,26 +51,42 @@ pub struct ScreenContext<'a> {
     pub entities: Vec<(TaskId, String)>,
     /// What agents are asked in test and confirm tasks.
     pub prompts: Vec<(TaskId, String)>,
+    /// Tools and policies of the world; `None` where there is none, and then nothing is said of either.
+    pub handbook: Option<&'a Handbook>,
+    /// Names of every session a learning may cite; `None` where they are not known.
+    pub sessions: Option<BTreeSet<String>>,
+    /// What the other learnings of the store and those in force say.
+    pub voices: Voices,
 }
 
-/// How much a finding weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// A person should look.
-    Review,
-    /// Never promoted.
-    Hard,
+impl<'a> ScreenContext<'a> {
+    /// A context of which only the store is known.
+    pub fn of(store: &'a Store) -> Self {
+        Self {
+            store,
+            task_ids: Vec::new(),
+            answers: Vec::new(),
+            entities: Vec::new(),
+            prompts: Vec::new(),
+            handbook: None,
+            sessions: None,
+            voices: Voices::default(),
+        }
+    }
 }
 
 /// One thing found in a learning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The rule, stable across versions: `integrity`, `hidden-text`, `secret`, `leak` or `size`.
+    /// The rule's id: one of [`RULES`].
     pub id: &'static str,
     /// How much it weighs.
     pub severity: Severity,
-    /// Line in the learning's file, from 1.
+    /// The learning it was found in.
+    pub learning: LearningId,
+    /// The path of the learning's file in its store.
+    pub path: String,
+    /// Line in that file, from 1.
     pub line: usize,
     /// Column in that line, in characters from 1.
     pub column: usize,
@@ -62,53 +101,151 @@ struct Spot {
     says: String,
 }
 
-/// Everything wrong with a learning, in the order of the rules. Front matter is screened like the text an agent is
+/// Everything found in a learning, in the order of the rules. Front matter is screened like the text an agent is
 /// shown, since promotion keeps it.
 pub fn screen(learning: &Learning, context: &ScreenContext<'_>) -> Vec<Finding> {
+    let finding = |rule: &Rule, severity, (line, column), says| Finding {
+        id: rule.id,
+        severity,
+        learning: learning.id.clone(),
+        path: learning.source.path.clone(),
+        line,
+        column,
+        says,
+    };
     let Some(bytes) = context
         .store
         .bytes_of(&learning.source)
         .filter(|it| it.contains(&learning.text))
     else {
-        return vec![Finding {
-            id: "integrity",
-            severity: Severity::Hard,
-            line: learning.source.line,
-            column: 1,
-            says: "the text that was evaluated no longer stands in its file".into(),
-        }];
+        let says = "the text that was evaluated no longer stands in its file".into();
+        let place = (learning.source.line, 1);
+        return vec![finding(
+            &rules::INTEGRITY,
+            rules::INTEGRITY.severity,
+            place,
+            says,
+        )];
     };
     let column = column_of(learning, context.store);
-    let mut findings = Vec::new();
-    let mut add = |id: &'static str, severity: Severity, spots: Vec<Spot>| {
-        findings.extend(spots.into_iter().map(|spot| {
-            let (line, inner) = crate::files::position(bytes, spot.offset);
-            Finding {
-                id,
-                severity,
-                line: learning.source.line + line - 1,
-                column: if line == 1 { column + inner - 1 } else { inner },
-                says: spot.says,
-            }
-        }));
+    let place = |offset: usize| {
+        let (line, inner) = crate::files::position(bytes, offset);
+        let column = if line == 1 { column + inner - 1 } else { inner };
+        (learning.source.line + line - 1, column)
     };
-    add("hidden-text", Severity::Hard, hidden::spots(bytes));
-    add("secret", Severity::Hard, secrets::spots(bytes));
-    add("leak", Severity::Hard, leaks::spots(bytes, context));
-    if CONTENT_BYTES < bytes.len() {
+    let mut findings = Vec::new();
+    for (rule, severity, mut spots) in found(learning, bytes, context) {
+        let more = spots.len().saturating_sub(TOLD);
+        spots.truncate(TOLD);
+        if let Some(last) = spots.last_mut().filter(|_| 0 < more) {
+            last.says.push_str(&format!("; {more} more like it"));
+        }
+        for spot in spots {
+            findings.push(finding(rule, severity, place(spot.offset), spot.says));
+        }
+    }
+    findings
+}
+
+/// `24 learnings were screened: screen passed, 3 notes.`, or how many findings of each severity there are.
+pub fn tally(learnings: usize, findings: &[Finding]) -> String {
+    let number = |severity| findings.iter().filter(|it| it.severity == severity).count();
+    let were = if learnings == 1 { "was" } else { "were" };
+    let (hard, review) = (number(Severity::Hard), number(Severity::Review));
+    let outcome = match (hard, review) {
+        (0, 0) => "screen passed".to_owned(),
+        _ => format!("{hard} hard findings, {review} for a person to review")
+            .replace("1 hard findings", "1 hard finding"),
+    };
+    format!(
+        "{} {were} screened: {outcome}, {}.",
+        count(learnings, "learning"),
+        count(number(Severity::Note), "note")
+    )
+}
+
+type Found = (&'static Rule, Severity, Vec<Spot>);
+
+/// What each rule finds, in bytes of the learning.
+fn found(learning: &Learning, bytes: &str, context: &ScreenContext<'_>) -> Vec<Found> {
+    use rules::{
+        AGAINST_POLICY, CONFLICT, CONFUSABLE, DEAD_TOOL, EXECUTABLE, HIDDEN_TEXT, INSTRUCTION,
+        LEAK, NO_EVIDENCE, PERSONAL_DATA, PROVENANCE, RELATIVE_DATE, SECRET, SINGLE_SESSION, SIZE,
+        UNSCOPED,
+    };
+    let start = bytes.find(&learning.text).unwrap_or_default();
+    let text = learning.text.as_str();
+    let shown = |spots: Vec<Spot>| {
+        let moved = spots.into_iter().map(|it| Spot {
+            offset: start + it.offset,
+            ..it
+        });
+        moved.collect::<Vec<Spot>>()
+    };
+    let told = |of: fn(&str, &Handbook) -> Vec<Spot>| {
+        let spots = context.handbook.map(|it| of(text, it));
+        shown(spots.unwrap_or_default())
+    };
+    let is_conditional = bytes[..start].lines().any(|it| it.starts_with("when:"));
+    let unscoped = if is_conditional {
+        Vec::new()
+    } else {
+        hygiene::unscoped(text)
+    };
+    let conflicts = context.voices.against(learning, context.handbook);
+    let sessions = context.sessions.as_ref();
+    let by_rule: [(&'static Rule, Vec<Spot>); 15] = [
+        (&HIDDEN_TEXT, hidden::spots(bytes)),
+        (&CONFUSABLE, confusables::spots(bytes)),
+        (&SECRET, secrets::spots(bytes)),
+        (&LEAK, leaks::spots(bytes, context)),
+        (&EXECUTABLE, payloads::spots(bytes)),
+        (&PERSONAL_DATA, personal::spots(bytes)),
+        (&INSTRUCTION, instructions::spots(bytes)),
+        (&PROVENANCE, citations::unknown(learning, bytes, sessions)),
+        (&AGAINST_POLICY, told(phrased::forbidden)),
+        (&UNSCOPED, shown(unscoped)),
+        (&NO_EVIDENCE, citations::missing(learning)),
+        (&SINGLE_SESSION, citations::single(learning, bytes)),
+        (&RELATIVE_DATE, shown(hygiene::relative_dates(text))),
+        (&DEAD_TOOL, told(phrased::dead_tools)),
+        (&CONFLICT, shown(conflicts)),
+    ];
+    let mut found: Vec<Found> = by_rule
+        .into_iter()
+        .map(|(rule, spots)| (rule, rule.severity, spots))
+        .collect();
+    found.extend(size(bytes).map(|(severity, spot)| (&SIZE, severity, vec![spot])));
+    found
+}
+
+/// Whether a learning is longer than people read, or than a memory may be.
+fn size(bytes: &str) -> Option<(Severity, Spot)> {
+    let lines = bytes.lines().count();
+    let (severity, says) = if CONTENT_BYTES < bytes.len() {
         let says = format!(
             "it has {}, and the most a memory may have is {CONTENT_BYTES}",
             count(bytes.len(), "byte")
         );
-        add("size", Severity::Hard, vec![Spot { offset: 0, says }]);
-    } else if LINES_AT_EASE < bytes.lines().count() {
+        (Severity::Hard, says)
+    } else if LINES_AT_EASE < lines {
         let says = format!(
             "it has {}, and more than {LINES_AT_EASE} are seldom read to the end",
-            count(bytes.lines().count(), "line")
+            count(lines, "line")
         );
-        add("size", Severity::Review, vec![Spot { offset: 0, says }]);
-    }
-    findings
+        (Severity::Review, says)
+    } else {
+        return None;
+    };
+    Some((severity, Spot { offset: 0, says }))
+}
+
+/// Patterns with what is said of each, compiled; one that cannot be is left out, which a test of each list would tell.
+fn compiled(patterns: &[(&str, &'static str)]) -> Vec<(Regex, &'static str)> {
+    patterns
+        .iter()
+        .filter_map(|(pattern, says)| Some((Regex::new(pattern).ok()?, *says)))
+        .collect()
 }
 
 /// The column in which a learning begins.
@@ -137,11 +274,8 @@ mod tests {
 
     fn context(store: &Store) -> ScreenContext<'_> {
         ScreenContext {
-            store,
             task_ids: vec![TaskId::new("redline-017")],
-            answers: Vec::new(),
-            entities: Vec::new(),
-            prompts: Vec::new(),
+            ..ScreenContext::of(store)
         }
     }
 
@@ -178,14 +312,50 @@ mod tests {
             (found[0].id, found[0].line, found[0].column),
             ("leak", 3, 19)
         );
+        assert_eq!(found[1].id, "no-evidence");
     }
 
     #[test]
     fn a_plain_learning_passes() {
         assert_eq!(
-            findings("---\nname: a\n---\nWhen format is wpd, do convert before open\n"),
+            findings(
+                "---\nname: a\nevidence: [s-1, s-2]\n---\nWhen format is wpd, do convert before open\n"
+            ),
             []
         );
+    }
+
+    #[test]
+    fn a_rule_that_sees_only_the_shown_text_still_names_the_place_in_the_file() {
+        let found = findings("---\nname: a\nevidence: [s-1, s-2]\n---\nPrint.\nAlways stamp it\n");
+        let place = (
+            found[0].id,
+            found[0].path.as_str(),
+            found[0].line,
+            found[0].column,
+        );
+        assert_eq!(place, ("unscoped", "/a.md", 6, 1));
+    }
+
+    #[test]
+    fn ids_are_unique_and_the_screen_is_tallied_in_a_sentence() {
+        let ids: BTreeSet<&str> = RULES.iter().map(|it| it.id).collect();
+        assert_eq!(ids.len(), RULES.len());
+        assert_eq!(
+            tally(2, &[]),
+            "2 learnings were screened: screen passed, 0 notes."
+        );
+        assert_eq!(
+            tally(1, &findings("redline-017 and jane@firm.com")),
+            "1 learning was screened: 1 hard finding, 1 for a person to review, 0 notes."
+        );
+    }
+
+    #[test]
+    fn what_is_found_again_and_again_is_counted() {
+        let found = findings(&"Always stamp it.\n".repeat(23));
+        assert_eq!((found.len(), found[19].line), (20, 20));
+        assert!(found[19].says.ends_with("; 3 more like it"));
     }
 
     #[test]

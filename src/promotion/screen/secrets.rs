@@ -90,7 +90,7 @@ const RULES: [Rule; 13] = [
     Rule {
         name: "iban",
         noun: "a bank account number (IBAN)",
-        pattern: r"\b([A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30})\b",
+        pattern: r"\b((?i:[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}))\b",
         test: |it| iban_in(it).is_some(),
     },
     Rule {
@@ -200,10 +200,10 @@ const IBAN_LENGTHS: &str = "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY
 
 /// The account number at the beginning of `value`, of the length of its country and with a right check (ISO 13616).
 fn iban_in(value: &str) -> Option<&str> {
-    let country = value.get(..2)?;
+    let country = value.get(..2)?.to_uppercase();
     let length: usize = IBAN_LENGTHS
         .split_whitespace()
-        .find_map(|it| it.strip_prefix(country))?
+        .find_map(|it| it.strip_prefix(country.as_str()))?
         .parse()
         .ok()?;
     let mut characters = value.char_indices().filter(|(_, it)| !it.is_whitespace());
@@ -362,6 +362,7 @@ mod tests {
             says("GB82WEST12345698765432"),
             ["a bank account number (IBAN) (rule `iban`, ending in `32`)"]
         );
+        assert_eq!(says("iban: de89370400440532013000").len(), 1);
         assert_eq!(
             says("DE88 3704 0044 0532 0130 00, QQ89370400440532013000"),
             [""; 0]

@@ -29,7 +29,11 @@ pub fn section(inputs: &Inputs<'_>) -> Result<Option<Section>> {
         return Ok(None);
     };
     let mut section = Section::new("hurt", "Where it hurt", lead(inputs, headline));
-    let harm = learnings::table(inputs, Place::Harm, "Learnings kept out because they hurt");
+    let harm = learnings::table(
+        inputs,
+        Place::Harm,
+        "Learnings kept out because they hurt or may",
+    );
     section.blocks.extend(harm.map(Block::Table));
     section.blocks.extend(groups(inputs).map(Block::Table));
     section.blocks.extend(tasks(headline).map(Block::Table));

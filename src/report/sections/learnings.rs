@@ -5,6 +5,7 @@ use crate::{
     error::{Result, count},
     promotion::{
         figures::{names, plain_points, range, signed},
+        screen,
         verdict::{Cause, LearningVerdict, Verdict},
     },
     report::{
@@ -25,7 +26,7 @@ pub enum Place {
     Kept,
     /// It did nothing, or nothing that can be told from nothing.
     Noise,
-    /// It did harm, or would.
+    /// It did harm, or would, or might and waits for a person.
     Harm,
 }
 
@@ -34,9 +35,16 @@ pub fn place(verdict: &LearningVerdict) -> Place {
     match (verdict.verdict, verdict.cause) {
         (Verdict::Promote, _) => Place::Kept,
         (Verdict::Demote, _) => Place::Harm,
-        (_, Some(Cause::Leak | Cause::Screen | Cause::Violation | Cause::HarmsARole)) => {
-            Place::Harm
-        }
+        (
+            _,
+            Some(
+                Cause::Leak
+                | Cause::Screen
+                | Cause::NeedsReview
+                | Cause::Violation
+                | Cause::HarmsARole,
+            ),
+        ) => Place::Harm,
         (Verdict::Hold | Verdict::Reject, _) => Place::Noise,
     }
 }
@@ -63,7 +71,7 @@ pub fn kept(inputs: &Inputs<'_>) -> Result<Option<Section>> {
     if inputs.verdicts.learnings.is_empty() {
         return Ok(None);
     }
-    let lead = vec![
+    let mut lead = vec![
         inputs.verdicts.tally.clone(),
         format!(
             "A learning stays when its gain is sure, also with all {} tested together, and worth its words: {} or more. \
@@ -74,6 +82,11 @@ pub fn kept(inputs: &Inputs<'_>) -> Result<Option<Section>> {
             count(inputs.evidence.pairs as usize, "pair"),
         ),
     ];
+    lead.extend(
+        inputs
+            .findings
+            .map(|it| screen::tally(inputs.evidence.learnings.len(), it)),
+    );
     let mut section = Section::new("stays", "What stays", lead);
     section.blocks.push(Block::Figure(figure(&chart(inputs))?));
     match table(inputs, Place::Kept, "Learnings that earned promotion") {

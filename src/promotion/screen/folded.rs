@@ -1,0 +1,90 @@
+//! Folded text: what two writings of the same words have in common, with the way back to the bytes they came from.
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::promotion::screen::Spot;
+
+/// Texts shorter than this, in characters, are too common to be sought unless they stand in quotes.
+const SHORT: usize = 4;
+
+/// A text in lowercase and in Unicode's compatible form (NFKC, sign by sign) with its blank space folded, and where
+/// each byte of it came from.
+pub(super) struct Folded {
+    /// The folded text.
+    pub(super) text: String,
+    /// For each of its bytes, the offset of the character it was made from.
+    pub(super) offsets: Vec<usize>,
+}
+
+impl Folded {
+    /// Folds a text; `dropped` characters leave nothing behind.
+    pub(super) fn new(text: &str, dropped: &[char]) -> Self {
+        let mut folded = Self {
+            text: String::new(),
+            offsets: Vec::new(),
+        };
+        for (offset, it) in text.char_indices().filter(|(_, it)| !dropped.contains(it)) {
+            if it.is_whitespace() {
+                if !folded.text.ends_with(' ') {
+                    folded.text.push(' ');
+                }
+            } else if it == '\u{2019}' {
+                folded.text.push('\'');
+            } else {
+                let compatible = std::iter::once(it).nfkc();
+                folded.text.extend(compatible.flat_map(char::to_lowercase));
+            }
+            folded.offsets.resize(folded.text.len(), offset);
+        }
+        folded
+    }
+
+    /// The first place where `sought` stands between characters that are no part of it; short texts count only in
+    /// quotes.
+    pub(super) fn spot(
+        &self,
+        sought: &str,
+        is_end: &dyn Fn(char) -> bool,
+        says: impl Fn() -> String,
+    ) -> Option<Spot> {
+        let sought = Self::new(sought.trim(), &[]).text;
+        if sought.is_empty() {
+            return None;
+        }
+        let is_short = sought.chars().count() < SHORT;
+        // Where a text begins or ends with a sign, the sign is its own boundary.
+        let starts_open = sought.starts_with(is_end);
+        let ends_open = sought.ends_with(is_end);
+        let (at, _) = self.text.match_indices(&sought).find(|(at, found)| {
+            let before = self.text[..*at].chars().next_back();
+            let after = self.text[at + found.len()..].chars().next();
+            if is_short {
+                return before.is_some_and(is_quote) && after.is_some_and(is_quote);
+            }
+            (starts_open || before.is_none_or(is_end)) && (ends_open || after.is_none_or(is_end))
+        })?;
+        Some(Spot {
+            offset: *self.offsets.get(at)?,
+            says: says(),
+        })
+    }
+}
+
+fn is_quote(it: char) -> bool {
+    matches!(
+        it,
+        '"' | '\'' | '`' | '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writings_of_the_same_words_fold_to_the_same_text_and_lead_back() {
+        let folded = Folded::new("Don\u{2019}t\n\u{a0} **\u{1d408}gnore**", &['*']);
+        assert_eq!(folded.text, "don't ignore");
+        assert_eq!((folded.offsets[6], folded.offsets[7]), (13, 17));
+    }
+}
