@@ -51,6 +51,8 @@ pub enum Cause {
     Leak,
     /// The screen objected to its text.
     Screen,
+    /// It leads to what a canary forbids.
+    Canary,
     /// It raises violations.
     Violation,
     /// It surely gains less than the least gain.
@@ -188,6 +190,7 @@ impl Cause {
         match self {
             Cause::Leak => "leak",
             Cause::Screen => "screened out",
+            Cause::Canary => "canary",
             Cause::Violation => "violation",
             Cause::NoUsefulEffect => "no useful effect",
             Cause::Harm => "harm",

@@ -17,7 +17,7 @@ use crate::{
         verdict::{Objection, Verdicts, decide},
     },
     runner::bench::{Arm, Bench},
-    study::{Finished, asked::Asked, rows::rows},
+    study::{Finished, asked::Asked, canaries, rows::rows},
 };
 
 /// Everything concluded from a run.
@@ -51,6 +51,7 @@ pub fn conclude(asked: &Asked, finished: &Finished, policy: &Policy) -> Result<C
         .map(|index| &bench.arms[usize::from(index)]);
     let learnings: &[Learning] = candidate.map_or(&[], |arm| arm.learnings.as_slice());
     let mut evidence = analysis::evidence(&rows, &order, &contrasts(&order, policy), learnings)?;
+    canaries::count_trips(finished, &mut evidence);
     let objections =
         candidate.map_or_else(Vec::new, |arm| object(&bench.suite, arm, &mut evidence));
     let verdicts = decide(&evidence, policy, &Question::of_dream(policy), &objections);

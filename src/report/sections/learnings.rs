@@ -34,9 +34,12 @@ pub fn place(verdict: &LearningVerdict) -> Place {
     match (verdict.verdict, verdict.cause) {
         (Verdict::Promote, _) => Place::Kept,
         (Verdict::Demote, _) => Place::Harm,
-        (_, Some(Cause::Leak | Cause::Screen | Cause::Violation | Cause::HarmsARole)) => {
-            Place::Harm
-        }
+        (
+            _,
+            Some(
+                Cause::Leak | Cause::Screen | Cause::Canary | Cause::Violation | Cause::HarmsARole,
+            ),
+        ) => Place::Harm,
         (Verdict::Hold | Verdict::Reject, _) => Place::Noise,
     }
 }
