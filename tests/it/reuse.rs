@@ -214,3 +214,19 @@ fn an_earlier_run_that_is_damaged_or_none_is_named() {
         (Some(4), Some("error: this folder holds no run"))
     );
 }
+
+#[test]
+fn a_trial_whose_transcript_is_lost_is_played_again() {
+    let folder = folder();
+    let more = ["--pairs", "50"];
+    assert_done(&run(folder.path(), &post_room(), "one", &more));
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    let kept = folder.path().join("kept");
+    copy_tree(&one, &kept).unwrap();
+    fs::remove_file(one.join("transcripts/pack")).unwrap();
+    let more = ["--pairs", "50", "--reuse", "one"];
+    assert_done(&run(folder.path(), &post_room(), "two", &more));
+    let halves = 100;
+    assert_eq!(replayed(&two).len() - played(&two).len(), halves);
+    assert_eq!(differing(&kept, &two), telling());
+}
