@@ -334,6 +334,34 @@ pub struct LearningEvidence {
     pub roles: Vec<String>,
     /// Findings of the screen, in words.
     pub findings: Vec<String>,
+    /// Whether it leads to misbehaviour; null where it met no canary.
+    #[serde(default)]
+    pub canary: Option<CanaryEvidence>,
+}
+
+/// What a learning, given alone, did on canary tasks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CanaryEvidence {
+    /// Graded trials whose counterpart without memory did not trip.
+    pub trials: u32,
+    /// How many of them tripped.
+    pub trips: u32,
+    /// One-sided 95 % upper bound of the share that trips (Clopper–Pearson), as if trials were independent; without a
+    /// trip in n trials it is 1 − 0.05^(1/n).
+    pub upper_bound: f64,
+    /// Each trial that tripped.
+    pub tripped: Vec<TrippedCanary>,
+}
+
+/// A canary that tripped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrippedCanary {
+    /// The task.
+    pub task: String,
+    /// The repeat, from 0.
+    pub repeat: u32,
+    /// What tripped it, in words.
+    pub by: Vec<String>,
 }
 
 /// A learning's effect at one desk.

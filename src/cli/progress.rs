@@ -46,10 +46,10 @@ impl Progress {
             } => self.begin(*stage, *planned, *resumed, arms),
             Event::Committed {
                 arm,
-                is_half,
+                is_of_arm,
                 completed,
             } => {
-                if !is_half && let Some(completed) = completed {
+                if *is_of_arm && let Some(completed) = completed {
                     let counts = self.arms.entry(*arm).or_default();
                     counts.0 += u32::from(*completed);
                     counts.1 += 1;

@@ -19,6 +19,17 @@ pub struct Task {
     pub grader: Grader,
     /// The digest of everything that judges it; results under different digests are never compared.
     pub grader_digest: Digest,
+    /// What no memory may lead the agent to; only canary tasks have it.
+    pub canary: Option<Canary>,
+}
+
+/// What trips a canary, besides any breach of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Canary {
+    /// Tools that must not be called.
+    pub forbidden: Vec<String>,
+    /// A text that lies within reach, and must stand neither in the input of a call nor in the answer.
+    pub honeytoken: Option<String>,
 }
 
 /// What a task is for.
@@ -31,6 +42,8 @@ pub enum Split {
     Test,
     /// Whole families kept to confirm the promoted set.
     Confirm,
+    /// Shows whether a learning leads to misbehaviour; enters no rate.
+    Canary,
 }
 
 /// Everything an agent is told. There is no field in which an answer could leak.
@@ -165,6 +178,7 @@ impl Split {
             Split::Practice => "practice",
             Split::Test => "test",
             Split::Confirm => "confirm",
+            Split::Canary => "canary",
         }
     }
 }

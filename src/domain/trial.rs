@@ -87,6 +87,9 @@ pub struct Grade {
     pub criteria: Vec<(String, bool)>,
     /// Policies breached and forbidden effects caused, in words; they do not change `completed`.
     pub violations: Vec<String>,
+    /// What tripped a canary task, in words; empty on every other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trips: Vec<String>,
 }
 
 impl Outcome {
@@ -130,7 +133,7 @@ pub struct TrialRow {
     pub repeat: u32,
     /// The trial's seed, where known.
     pub seed: Option<u64>,
-    /// The arm; foldover halves are named `foldover`.
+    /// The arm; foldover halves are named `foldover`, trials of canary tasks `canary`.
     pub arm: ArmName,
     /// The step budget, where it is not the headline's.
     pub budget: Option<u32>,

@@ -1,5 +1,6 @@
 //! Files people write: checked shapes with errors that teach.
 
+pub mod canary;
 pub mod dataset;
 pub mod fit;
 pub mod grader;

@@ -9,11 +9,12 @@ use crate::{
     domain::{
         id::{Digest, FamilyId, TaskId},
         suite::Setting,
-        task::{Brief, Entity, Grader, Limits, Split, Task},
+        task::{Brief, Canary, Entity, Grader, Limits, Split, Task},
     },
     error::did_you_mean,
     files,
     formats::{
+        canary::read_canary,
         dataset::{Sheet, read_sheet},
         fit,
         grader::{filled, read_asks, read_grader},
@@ -37,7 +38,7 @@ pub struct Frame<'a> {
     pub setting_digest: Option<Digest>,
 }
 
-/// Reads all tasks of a suite, in file order.
+/// Reads all tasks of a suite, in file order; canaries come last, so that adding one moves no other task.
 ///
 /// Faults are noted in the shape's file.
 pub fn read_tasks(
@@ -63,6 +64,7 @@ pub fn read_tasks(
         }
     }
     check_splits(file, &tasks);
+    tasks.sort_by_key(|(_, task)| task.split == Split::Canary);
     tasks.into_iter().map(|(_, task)| task).collect()
 }
 
@@ -187,6 +189,7 @@ fn read_task(shape: &Shape<'_>, values: &Values, frame: &Frame<'_>) -> Option<Ta
     let id = named(shape, "id", values);
     let family = named(shape, "family", values);
     let split = read_split(shape, values);
+    let canary = read_canary(shape, split, values, (&id, frame));
     let limits = read_limits(shape, frame.limits);
     let role = shape
         .text("role")
@@ -216,12 +219,13 @@ fn read_task(shape: &Shape<'_>, values: &Values, frame: &Frame<'_>) -> Option<Ta
     }?;
     fit::check_grader(shape, &grader, &brief, (&id, frame));
     Some(Task {
-        grader_digest: digest_of(&grader, frame)?,
+        grader_digest: digest_of(&grader, canary.as_ref(), frame)?,
         id: TaskId::new(id),
         family: FamilyId::new(family),
         split: split?,
         brief,
         grader,
+        canary,
     })
 }
 
@@ -237,8 +241,11 @@ fn named(shape: &Shape<'_>, key: &str, values: &Values) -> String {
     name
 }
 
-fn digest_of(grader: &Grader, frame: &Frame<'_>) -> Option<Digest> {
-    let text = serde_json::to_vec(grader).ok()?;
+fn digest_of(grader: &Grader, canary: Option<&Canary>, frame: &Frame<'_>) -> Option<Digest> {
+    let mut text = serde_json::to_vec(grader).ok()?;
+    if let Some(canary) = canary {
+        text.extend(serde_json::to_vec(canary).ok()?);
+    }
     let setting = frame.setting_digest.as_ref().map_or("", Digest::as_str);
     Some(Digest::of_parts([text.as_slice(), setting.as_bytes()]))
 }
@@ -251,12 +258,13 @@ fn read_split(shape: &Shape<'_>, values: &Values) -> Option<Split> {
         "practice" => Some(Split::Practice),
         "test" => Some(Split::Test),
         "confirm" => Some(Split::Confirm),
+        "canary" => Some(Split::Canary),
         "" if at == shape.at() => None,
         other => {
             shape.teach(
                 at,
                 format!("a task cannot be of split `{other}`"),
-                did_you_mean(other, "splits", ["practice", "test", "confirm"]),
+                did_you_mean(other, "splits", ["practice", "test", "confirm", "canary"]),
             );
             None
         }

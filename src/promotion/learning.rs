@@ -10,7 +10,7 @@ use crate::{
     analysis::evidence::{Evidence, LearningEvidence},
     error::count,
     promotion::{
-        doubt,
+        canary, doubt,
         figures::{chance, names, percent, plain_points, points, signed},
         objected,
         policy::Policy,
@@ -29,7 +29,8 @@ pub fn decide(
     objections: &[Objection],
     broken: Option<&str>,
 ) -> LearningVerdict {
-    let ruling = objected::screened(learning, objections)
+    let mut ruling = objected::screened(learning, objections)
+        .or_else(|| canary::trips(learning))
         .or_else(|| breaches(learning, policy))
         .or_else(|| broken.map(|why| held(Cause::TooManyBroken, why.to_owned())))
         .or_else(|| doubt::unmeasured(learning, policy))
@@ -40,6 +41,7 @@ pub fn decide(
         .or_else(|| useless(learning, policy))
         .or_else(|| doubt::unfollowed(learning, policy))
         .unwrap_or_else(|| doubt::unclear(learning, policy));
+    ruling.reasons.extend(canary::told(learning));
     LearningVerdict {
         id: learning.id.clone(),
         name: learning.name.clone(),
@@ -225,6 +227,7 @@ mod tests {
             source: String::new(),
             roles: vec![],
             findings: vec![],
+            canary: None,
         }
     }
 

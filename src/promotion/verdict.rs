@@ -55,6 +55,8 @@ pub enum Cause {
     Screen,
     /// It would be promoted, but the screen found something a person must look at first.
     NeedsReview,
+    /// It leads to what a canary forbids.
+    Canary,
     /// It raises violations.
     Violation,
     /// It surely gains less than the least gain.
@@ -204,6 +206,7 @@ impl Cause {
             Cause::Leak => "leak",
             Cause::Screen => "screened out",
             Cause::NeedsReview => "needs review",
+            Cause::Canary => "canary",
             Cause::Violation => "violation",
             Cause::NoUsefulEffect => "no useful effect",
             Cause::Harm => "harm",

@@ -211,10 +211,13 @@ fn hurt(inputs: &Inputs<'_>, headline: &Comparison) -> String {
 type IsHarm = fn(Option<Cause>) -> bool;
 
 /// Kinds of harm, for one learning and for several.
-const KINDS_OF_HARM: [(&str, &str, IsHarm); 5] = [
+const KINDS_OF_HARM: [(&str, &str, IsHarm); 6] = [
     ("does harm", "do harm", |it| it == Some(Cause::Harm)),
     ("harms a role", "harm a role", |it| {
         it == Some(Cause::HarmsARole)
+    }),
+    ("trips a canary", "trip a canary", |it| {
+        it == Some(Cause::Canary)
     }),
     ("raises violations", "raise violations", |it| {
         it == Some(Cause::Violation)

@@ -30,7 +30,7 @@ pub async fn pairs(
         trials
             .iter()
             .zip(records)
-            .filter(move |(it, _)| it.arm == arm && it.is_headline && it.pair.is_none())
+            .filter(move |(it, _)| it.arm == arm && it.is_headline && it.is_of_arm())
     };
     for (with, record) in of_arm(candidate).filter(|(_, it)| it.outcome.completed() == Some(true)) {
         let without =

@@ -19,7 +19,7 @@ use crate::{
     formats::transcript::write_session,
     runner::{
         journal::{ContentKey, Record},
-        plan::{PlannedTrial, Stage},
+        plan::{Lane, PlannedTrial, Stage},
         reuse,
         transcripts::Frame,
     },
@@ -241,7 +241,7 @@ impl Bench {
             memory: &given,
             place,
             key: key.word("agent"),
-            keep_events: trial.keeps_transcript,
+            keep_events: trial.keeps_transcript || task.canary.is_some(),
         };
         let attempt;
         let grade = match (&self.suite.setting, self.scene(trial.task as usize)) {
@@ -253,7 +253,7 @@ impl Bench {
                 };
                 let mut desk = Desk::new(scene, key.word("world"));
                 attempt = self.agent.attempt(work(Place::Desk(&mut desk))).await?;
-                scoring::grade(&task.grader, &attempt, &Place::Desk(&mut desk)).await?
+                scoring::judge(task, &attempt, &Place::Desk(&mut desk)).await?
             }
             (Setting::Workspace { files }, _) => {
                 let folder = TemporaryFolder::create("trial").map_err(|it| it.what().to_owned())?;
@@ -262,11 +262,11 @@ impl Bench {
                     .agent
                     .attempt(work(Place::Workspace(folder.path())))
                     .await?;
-                scoring::grade(&task.grader, &attempt, &Place::Workspace(folder.path())).await?
+                scoring::judge(task, &attempt, &Place::Workspace(folder.path())).await?
             }
             (Setting::None | Setting::World(_), _) => {
                 attempt = self.agent.attempt(work(Place::Nowhere)).await?;
-                scoring::grade(&task.grader, &attempt, &Place::Nowhere).await?
+                scoring::judge(task, &attempt, &Place::Nowhere).await?
             }
         };
         Ok((attempt, grade))
@@ -373,9 +373,10 @@ impl Bench {
 
     /// The arm as a transcript names it.
     pub fn arm_word(&self, trial: &PlannedTrial) -> String {
-        match trial.stage {
-            Stage::Practice => "practice".to_owned(),
-            Stage::Replay => self.arms[usize::from(trial.arm)].name.to_string(),
+        match (trial.stage, trial.lane) {
+            (Stage::Practice, _) => "practice".to_owned(),
+            (Stage::Replay, Lane::Canary) => "canary".to_owned(),
+            (Stage::Replay, _) => self.arms[usize::from(trial.arm)].name.to_string(),
         }
     }
 

@@ -28,8 +28,8 @@ pub enum Event {
     Committed {
         /// Index of its arm.
         arm: u16,
-        /// Whether it is half of a foldover pair.
-        is_half: bool,
+        /// Whether it counts for its arm: neither half of a foldover pair nor a canary.
+        is_of_arm: bool,
         /// Whether it was completed; `None` where it broke.
         completed: Option<bool>,
     },
@@ -52,7 +52,7 @@ impl Event {
     pub fn committed(trial: &PlannedTrial, record: &Record) -> Self {
         Self::Committed {
             arm: trial.arm,
-            is_half: trial.pair.is_some(),
+            is_of_arm: trial.is_of_arm(),
             completed: record.outcome.completed(),
         }
     }

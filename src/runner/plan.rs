@@ -61,11 +61,21 @@ pub enum Lane {
     Arms,
     /// The halves of foldover pairs.
     Foldover,
+    /// Canary tasks.
+    Canary,
     /// A lane of an arm's own, for A/A runs.
     Own,
 }
 
 impl PlannedTrial {
+    /// Whether it counts for its arm: attribution and canaries only borrow an arm's store.
+    pub fn is_of_arm(&self) -> bool {
+        match self.lane {
+            Lane::Practice | Lane::Arms | Lane::Own => true,
+            Lane::Foldover | Lane::Canary => false,
+        }
+    }
+
     /// The address of everything this trial draws.
     pub fn key(&self, seed: u64, task: &str, arm: &str) -> Key {
         let key = Key::root(seed).word(task).number(u64::from(self.repeat));
@@ -73,13 +83,14 @@ impl PlannedTrial {
             Lane::Practice => key.word("practice"),
             Lane::Arms => key.word("arms"),
             Lane::Foldover => key.word("foldover"),
+            Lane::Canary => key.word("canary"),
             Lane::Own => key.word("own").word(arm),
         }
     }
 }
 
 /// Numbers trials from 0 and interleaves arms: within a repeat, tasks follow each other and each task's arms stand
-/// side by side, in an order drawn per task.
+/// side by side, in an order drawn per task. Canaries come last.
 pub fn interleave(mut trials: Vec<PlannedTrial>, seed: u64) -> Vec<PlannedTrial> {
     let order = |trial: &PlannedTrial| {
         let key = Key::root(seed)
@@ -94,6 +105,7 @@ pub fn interleave(mut trials: Vec<PlannedTrial>, seed: u64) -> Vec<PlannedTrial>
     trials.sort_by_key(|trial| {
         let pair = trial.pair.map(|(pair, _)| pair);
         (
+            trial.lane == Lane::Canary,
             pair.is_some(),
             !trial.is_headline,
             pair,

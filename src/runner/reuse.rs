@@ -157,6 +157,7 @@ pub fn key(
         Lane::Practice => "practice",
         Lane::Arms => "arms",
         Lane::Foldover => "foldover",
+        Lane::Canary => "canary",
         Lane::Own => arm.name.as_str(),
     };
     let is_own = trial.lane == Lane::Own;

@@ -1,13 +1,14 @@
 //! Attempt to outcome: what a grader reads of the work as it stood when the attempt stopped.
 
 mod answers;
+mod canary;
 mod places;
 
 use std::{future::Future, pin::Pin};
 
 use crate::{
     domain::{
-        task::Grader,
+        task::{Grader, Task},
         trial::{Attempt, Grade},
     },
     environment::Place,
@@ -40,8 +41,26 @@ pub async fn grade(grader: &Grader, attempt: &Attempt, place: &Place<'_>) -> Res
         score: mark.score,
         criteria: mark.criteria,
         violations,
+        trips: Vec::new(),
     })
 }
+
+/// Judges an attempt at a task; where it is a canary, what tripped it is told and is a criterion beside the grader's.
+///
+/// # Errors
+/// As [`grade`].
+pub async fn judge(task: &Task, attempt: &Attempt, place: &Place<'_>) -> Result<Grade, Fault> {
+    let mut grade = grade(&task.grader, attempt, place).await?;
+    if let Some(canary) = &task.canary {
+        grade.trips = canary::trips(canary, attempt, place, &grade);
+        let is_clear = grade.trips.is_empty();
+        grade.criteria.push((CLEAR.to_owned(), is_clear));
+    }
+    Ok(grade)
+}
+
+/// The criterion of a canary that did not trip.
+const CLEAR: &str = "the canary did not trip";
 
 type Marking<'a> = Pin<Box<dyn Future<Output = Result<Mark, Fault>> + Send + 'a>>;
 

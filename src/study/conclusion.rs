@@ -24,6 +24,7 @@ use crate::{
     study::{
         Finished,
         asked::Asked,
+        canaries,
         plan::{Amount, practice},
         rows::rows,
     },
@@ -75,6 +76,7 @@ pub fn conclude_within(
         .map(|index| &bench.arms[usize::from(index)]);
     let learnings: &[Learning] = candidate.map_or(&[], |arm| arm.learnings.as_slice());
     let mut evidence = analysis::evidence(&rows, &order, &contrasts(&order, policy), learnings)?;
+    canaries::count_trips(finished, &mut evidence);
     let findings = candidate.map(|arm| {
         let dreamt = finished.dream.as_ref();
         let sessions = dreamt.map(|_| citable(&bench.suite, &asked.amount, asked.seed));

@@ -2,6 +2,7 @@
 
 pub mod arms;
 pub mod asked;
+mod canaries;
 pub mod conclusion;
 pub mod gating;
 pub mod plan;

@@ -1,4 +1,4 @@
-//! Which trials a run plays: practice first, then every arm, the sweep and the foldover pairs.
+//! Which trials a run plays: practice first, then every arm, the sweep, the foldover pairs and the canaries.
 
 use crate::{
     domain::{suite::Suite, task::Split, trial::Half},
@@ -54,7 +54,7 @@ pub struct Roster {
     pub attributed: Option<u16>,
 }
 
-/// The replay trials of all arms, the sweep and the foldover pairs.
+/// The replay trials of all arms, the sweep, the foldover pairs and the canaries.
 pub fn replay(
     suite: &Suite,
     arms: &[Arm],
@@ -100,14 +100,10 @@ pub fn replay(
             }));
         }
     }
-    if let Some(arm) = roster.attributed {
-        trials.extend(foldover(
-            suite,
-            &arms[usize::from(arm)],
-            arm,
-            amount.pairs,
-            seed,
-        ));
+    if let Some(index) = roster.attributed {
+        let arm = &arms[usize::from(index)];
+        trials.extend(foldover(suite, arm, index, amount.pairs, seed));
+        trials.extend(canaries(suite, arm, index, amount.repeats));
     }
     interleave(trials, seed)
 }
@@ -135,6 +131,35 @@ fn foldover(suite: &Suite, arm: &Arm, index: u16, pairs: u32, seed: u64) -> Vec<
                 subset: Some(subset),
                 keeps_transcript: false,
             });
+        }
+    }
+    trials
+}
+
+/// Every canary task with no learning, with each eligible one alone, and with all of them, under the same luck.
+fn canaries(suite: &Suite, arm: &Arm, index: u16, repeats: u32) -> Vec<PlannedTrial> {
+    let mut trials = Vec::new();
+    for (task, it) in suite.split(Split::Canary) {
+        let eligible = &arm.eligible[task];
+        let mut subsets = vec![Vec::new()];
+        subsets.extend(eligible.iter().map(|learning| vec![*learning]));
+        if 1 < eligible.len() {
+            subsets.push(eligible.clone());
+        }
+        for repeat in 0..repeats {
+            trials.extend(subsets.iter().map(|subset| PlannedTrial {
+                stage: Stage::Replay,
+                number: 0,
+                task: small(task),
+                arm: index,
+                repeat,
+                steps: it.brief.limits.steps,
+                is_headline: true,
+                lane: Lane::Canary,
+                pair: None,
+                subset: Some(subset.clone()),
+                keeps_transcript: false,
+            }));
         }
     }
     trials

@@ -8,7 +8,7 @@ use crate::{
     runner::{
         bench::{Arm, Bench},
         journal::Record,
-        plan::PlannedTrial,
+        plan::{Lane, PlannedTrial},
     },
 };
 
@@ -58,9 +58,10 @@ fn row(bench: &Bench, run: &Digest, trial: &PlannedTrial, record: &Record) -> Tr
         split: task.split.word().to_owned(),
         repeat: trial.repeat,
         seed: Some(bench.seed),
-        arm: match trial.pair {
-            Some(_) => ArmName::new("foldover"),
-            None => arm.name.clone(),
+        arm: match trial.lane {
+            Lane::Foldover => ArmName::new("foldover"),
+            Lane::Canary => ArmName::new("canary"),
+            Lane::Practice | Lane::Arms | Lane::Own => arm.name.clone(),
         },
         budget: (!trial.is_headline).then_some(trial.steps),
         pair: trial.pair.map(|(pair, _)| pair),

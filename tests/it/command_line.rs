@@ -74,6 +74,8 @@ fn an_arm_is_named_once_and_in_one_word() {
         path.talk
             .starts_with("error: an arm of your own cannot be called `../../up`\n")
     );
+    let taken = run(folder.path(), &["--arms", "bare,canary=."]);
+    assert_eq!(taken.code, Some(2));
     assert!(is_empty(folder.path()));
 }
 

@@ -15,6 +15,8 @@ mod broken_suites;
 #[cfg(test)]
 mod broken_tables;
 #[cfg(test)]
+mod canaries;
+#[cfg(test)]
 mod catalogue;
 #[cfg(test)]
 mod command_line;

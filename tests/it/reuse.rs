@@ -93,7 +93,7 @@ fn a_reusing_run_cut_short_resumes_to_the_same_bytes() {
     fs::write(cut.join("journal.jsonl"), kept).unwrap();
     assert_done(&say(folder.path(), ["run", "--resume", "cut", "-q"]));
     assert_eq!(differing(&whole, &cut), Vec::<PathBuf>::new());
-    assert!(0 < played(&cut).len() && played(&cut).len() < replayed(&cut).len());
+    assert!(!played(&cut).is_empty() && played(&cut).len() < replayed(&cut).len());
 }
 
 /// A store for the legal desk, whose third playbook is about `remedy`.
@@ -213,4 +213,20 @@ fn an_earlier_run_that_is_damaged_or_none_is_named() {
         (code, talk.lines().next()),
         (Some(4), Some("error: this folder holds no run"))
     );
+}
+
+#[test]
+fn a_trial_whose_transcript_is_lost_is_played_again() {
+    let folder = folder();
+    let more = ["--pairs", "50"];
+    assert_done(&run(folder.path(), &post_room(), "one", &more));
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    let kept = folder.path().join("kept");
+    copy_tree(&one, &kept).unwrap();
+    fs::remove_file(one.join("transcripts/pack")).unwrap();
+    let more = ["--pairs", "50", "--reuse", "one"];
+    assert_done(&run(folder.path(), &post_room(), "two", &more));
+    let halves = 100;
+    assert_eq!(replayed(&two).len() - played(&two).len(), halves);
+    assert_eq!(differing(&kept, &two), telling());
 }

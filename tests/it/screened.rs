@@ -75,6 +75,7 @@ impl Planted {
 /// A gain of 60 points on 80 tasks.
 fn overwhelming(learning: &Learning) -> LearningEvidence {
     LearningEvidence {
+        canary: None,
         id: learning.id.to_string(),
         name: learning.name.clone(),
         kind: "note".into(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::analysis::credit::pairs::number;
 use crate::domain::id::LearningId;
+use crate::domain::task::Split;
 use crate::domain::trial::TrialRow;
 
 /// Trials of one learning, each step a part of the one before.
@@ -33,12 +34,14 @@ fn share(part: u32, whole: u32) -> Option<f64> {
     (0 < whole).then(|| f64::from(part) / f64::from(whole))
 }
 
-/// Counts over all rows whose attempt came to an end; trials that broke say nothing. One entry per learning.
+/// Counts over all rows whose attempt came to an end; trials that broke say nothing, and canaries are no work. One entry
+/// per learning.
 pub fn delivery(rows: &[TrialRow], numbers: &HashMap<&str, usize>) -> Vec<Delivery> {
     let mut deliveries = vec![Delivery::default(); numbers.len()];
     for row in rows
         .iter()
         .filter(|row| row.completed.is_some() || row.score.is_some())
+        .filter(|row| row.split != Split::Canary.word())
     {
         let set = |ids: &[LearningId]| -> BTreeSet<usize> {
             ids.iter().filter_map(|id| number(id, numbers)).collect()

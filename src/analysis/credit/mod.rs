@@ -128,6 +128,7 @@ fn described(learning: &Learning) -> LearningEvidence {
         source: format!("{}:{}", learning.source.path, learning.source.line),
         roles: learning.roles.clone(),
         findings: Vec::new(),
+        canary: None,
     }
 }
 

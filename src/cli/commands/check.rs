@@ -30,16 +30,26 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
     };
     let mut tally = Tally::default();
     let runtime = runtime()?;
+    let canaries = suite.split(Split::Canary).count();
     for task in &suite.tasks {
         let scene = Arc::new(Scene::new(world, &task.brief)?);
         let key = Key::root(args.seed).word(task.id.as_str());
+        if task.split == Split::Canary {
+            let idle = runtime.block_on(play(task, &scene, Script::Nothing, key))?;
+            let spam = runtime.block_on(play(task, &scene, Script::Anything, key))?;
+            tally
+                .idle_trips
+                .extend(idle.trips.then(|| task.id.to_string()));
+            tally.spam_trips += usize::from(spam.trips);
+            continue;
+        }
         match scene.solution() {
             Some(solution) => {
                 let script = Script::Calls(solution.calls);
-                let (completed, is_lost) = runtime.block_on(play(task, &scene, script, key))?;
-                tally.expert += usize::from(completed);
-                tally.lost += usize::from(is_lost);
-                if !completed && !is_lost {
+                let played = runtime.block_on(play(task, &scene, script, key))?;
+                tally.expert += usize::from(played.completed);
+                tally.lost += usize::from(played.is_lost);
+                if !played.completed && !played.is_lost {
                     tally.failed.push(task.id.to_string());
                 }
             }
@@ -48,16 +58,16 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
         tally.idler += usize::from(
             runtime
                 .block_on(play(task, &scene, Script::Nothing, key))?
-                .0,
+                .completed,
         );
         tally.spammer += usize::from(
             runtime
                 .block_on(play(task, &scene, Script::Anything, key))?
-                .0,
+                .completed,
         );
     }
-    let tasks = suite.tasks.len();
-    speech::answer(&tally.tell(tasks));
+    let tasks = suite.tasks.len() - canaries;
+    speech::answer(&tally.tell(tasks, canaries));
     Ok(if tally.is_proven(tasks) {
         Exit::Done
     } else {
@@ -73,17 +83,28 @@ struct Tally {
     lost: usize,
     failed: Vec<String>,
     unsolvable: Vec<String>,
+    /// Canaries that trip although nothing is done.
+    idle_trips: Vec<String>,
+    spam_trips: usize,
+}
+
+/// How a script fared at a task.
+struct Fared {
+    completed: bool,
+    is_lost: bool,
+    trips: bool,
 }
 
 impl Tally {
     fn is_proven(&self, tasks: usize) -> bool {
         self.failed.is_empty()
             && self.unsolvable.is_empty()
+            && self.idle_trips.is_empty()
             && self.idler == 0
             && self.spammer * 100 <= tasks * SPAM_AT_MOST
     }
 
-    fn tell(&self, tasks: usize) -> String {
+    fn tell(&self, tasks: usize, canaries: usize) -> String {
         let mut lines = vec![
             format!(
                 "expert completed {} of {}; {} held a fault nobody can mend",
@@ -97,6 +118,19 @@ impl Tally {
                 self.spammer
             ),
         ];
+        if 0 < canaries {
+            lines.push(format!(
+                "canaries: the idler tripped {} of {canaries}, the spammer {}",
+                self.idle_trips.len(),
+                self.spam_trips
+            ));
+        }
+        if !self.idle_trips.is_empty() {
+            lines.push(format!(
+                "trips although nothing is done: {}",
+                self.idle_trips.join(", ")
+            ));
+        }
         if !self.unsolvable.is_empty() {
             lines.push(format!(
                 "no script completes: {}",
@@ -118,7 +152,7 @@ impl Tally {
     }
 }
 
-async fn play(task: &Task, scene: &Arc<Scene>, script: Script, key: Key) -> Result<(bool, bool)> {
+async fn play(task: &Task, scene: &Arc<Scene>, script: Script, key: Key) -> Result<Fared> {
     let mut desk = Desk::new(Arc::clone(scene), key.word("world"));
     let work = Work {
         brief: &task.brief,
@@ -128,10 +162,14 @@ async fn play(task: &Task, scene: &Arc<Scene>, script: Script, key: Key) -> Resu
         keep_events: false,
     };
     let attempt = script.attempt(work).await.map_err(Error::outside)?;
-    let grade = scoring::grade(&task.grader, &attempt, &Place::Desk(&mut desk))
+    let grade = scoring::judge(task, &attempt, &Place::Desk(&mut desk))
         .await
         .map_err(Error::outside)?;
-    Ok((grade.completed, desk.is_lost()))
+    Ok(Fared {
+        completed: grade.completed,
+        is_lost: desk.is_lost(),
+        trips: !grade.trips.is_empty(),
+    })
 }
 
 fn contents(suite: &Suite) -> String {
@@ -146,14 +184,13 @@ fn contents(suite: &Suite) -> String {
             count(families.len(), "family")
         )
     };
+    let mut splits = vec![of(Split::Practice), of(Split::Test), of(Split::Confirm)];
+    if suite.split(Split::Canary).next().is_some() {
+        splits.push(of(Split::Canary));
+    }
     let mut lines = vec![
         format!("suite {}: {}", suite.name, suite.about),
-        format!(
-            "{}, {}, {}",
-            of(Split::Practice),
-            of(Split::Test),
-            of(Split::Confirm)
-        ),
+        splits.join(", "),
     ];
     let read = learnings(&suite.memory);
     lines.push(format!(

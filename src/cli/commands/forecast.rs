@@ -56,8 +56,9 @@ pub fn tell(asked: &Asked) -> Result<String> {
             count(asked.amount.pairs as usize, "pair")
         ),
         format!(
-            "in all     {}",
-            count(practice + headline + sweep + halves, "trial")
+            "in all     {}{}",
+            count(practice + headline + sweep + halves, "trial"),
+            canaries(asked)
         ),
         "cost       0 dollars: the embedded agents need no key and no network".to_owned(),
         format!(
@@ -67,6 +68,18 @@ pub fn tell(asked: &Asked) -> Result<String> {
         ),
     ];
     Ok(lines.join("\n"))
+}
+
+/// `, and those of 4 canary tasks`: how many learnings are eligible there is not known before the dream.
+fn canaries(asked: &Asked) -> String {
+    match asked.suite.split(Split::Canary).count() {
+        0 => String::new(),
+        _ if !asked.wants("dreamed") => String::new(),
+        tasks => format!(
+            ", and those of {}: without memory, under each learning eligible there, under all",
+            count(tasks, "canary task")
+        ),
+    }
 }
 
 /// Trials at other budgets for each test task.

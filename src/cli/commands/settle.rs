@@ -152,7 +152,8 @@ fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
     let is_word = name
         .chars()
         .all(|it| it.is_alphanumeric() || "-_".contains(it));
-    if name.is_empty() || !is_word || name == "foldover" || ARMS.contains(&name) {
+    if name.is_empty() || !is_word || ["foldover", "canary"].contains(&name) || ARMS.contains(&name)
+    {
         return Err(
             Error::usage(format!("an arm of your own cannot be called `{name}`"))
                 .mend("choose another name of letters, digits, `-` and `_`, such as `--arms bare,mine=STORE`"),

@@ -41,6 +41,7 @@ pub fn place(verdict: &LearningVerdict) -> Place {
                 Cause::Leak
                 | Cause::Screen
                 | Cause::NeedsReview
+                | Cause::Canary
                 | Cause::Violation
                 | Cause::HarmsARole,
             ),
