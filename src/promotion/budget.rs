@@ -21,18 +21,17 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// What a ledger tells of earlier tests with this suite and agent, those of `run` left out.
+    /// What a ledger tells of tests with this suite and agent before those of `run`.
     pub fn of(ledger: &Ledger, tried_with: &Digest, run: &Digest) -> Self {
         let mut earlier: BTreeMap<String, u32> = BTreeMap::new();
-        for entry in ledger.entries() {
+        let is_own = |it: &&Entry| matches!(it, Entry::Verdicts { run: of, .. } if of == run);
+        for entry in ledger.entries().take_while(|it| !is_own(it)) {
             if let Entry::Verdicts {
-                run: of,
                 tried_with: with,
                 learnings,
                 ..
             } = entry
                 && with == tried_with
-                && of != run
             {
                 for word in learnings {
                     *earlier.entry(word.id.clone()).or_default() += 1;

@@ -9,7 +9,9 @@ use crate::{
     error::{Error, Result},
     promotion::{
         baseline::{self, Baseline, Ruler},
+        budget::Budget,
         gate::{CANDIDATE, Gate, GateCase},
+        ledger::Ledger,
         policy::Policy,
     },
     runner::bench::Arm,
@@ -118,6 +120,14 @@ fn headline(conclusion: &Conclusion) -> Vec<&TrialRow> {
         .iter()
         .filter(|row| row.arm.as_str() == CANDIDATE && row.budget.is_none() && row.pair.is_none())
         .collect()
+}
+
+/// What the learnings of a run may spend: a share by their earlier tests where the run is one of many nights.
+pub fn budget(asked: &Asked, ledger: &Ledger) -> Budget {
+    match asked.tries_dropped {
+        true => Budget::of(ledger, &tried_with(asked), &asked.fingerprint()),
+        false => Budget::default(),
+    }
 }
 
 /// The key under which tests of one learning are counted: the suite without its memory, and the agent.

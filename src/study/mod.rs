@@ -108,10 +108,7 @@ pub async fn run_reusing(
     let candidate_store = asked.memory.clone().or(dreamt);
     let mut roster = add_arms(&mut bench, asked, stored, candidate_store)?;
     if let Some(dream) = dream.as_ref().filter(|_| asked.tries_dropped) {
-        let dropped = dropped(dream, &asked.suite.memory);
-        if dropped != dream.store {
-            roster.attributed = Some(add_store(&mut bench, "with-dropped", dropped)?);
-        }
+        add_dropped(&mut bench, &mut roster, dream, &asked.suite.memory)?;
     }
     let trials: Arc<[PlannedTrial]> = replay(
         &asked.suite,
@@ -154,6 +151,15 @@ async fn dream_over(
         learnings: memory::learnings(&dream.store).learnings.len(),
     });
     Ok(dream)
+}
+
+/// Attributes what the dream dropped beside what it wrote, where it dropped anything.
+fn add_dropped(bench: &mut Bench, roster: &mut Roster, dream: &Dream, input: &Store) -> Result<()> {
+    let store = dropped(dream, input);
+    if store != dream.store {
+        roster.attributed = Some(add_store(bench, "with-dropped", store)?);
+    }
+    Ok(())
 }
 
 /// What the dream wrote, and beside it what it dropped or replaced.

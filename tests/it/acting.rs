@@ -103,18 +103,22 @@ fn a_promotion_writes_a_byte_subset_and_can_be_undone() {
     assert_eq!(nothing.code, Some(2), "{}", nothing.talk);
 }
 
-#[test]
-fn a_manual_policy_waits_for_a_person_who_is_not_the_one_who_promotes() {
-    let place = TemporaryFolder::create("review").unwrap();
-    let run = EVALUATED.run();
-    let policy = place.path().join("policy.toml");
-    fs::write(
-        &policy,
-        "review = { mode = \"manual\", four_eyes = true }\n",
-    )
-    .unwrap();
-    let promote = |by: &str| {
-        let arguments = [
+/// A store under a policy that asks for a person, and for two of them.
+struct Reviewed {
+    place: TemporaryFolder,
+}
+
+impl Reviewed {
+    fn new() -> Self {
+        let place = TemporaryFolder::create("review").unwrap();
+        let policy = "review = { mode = \"manual\", four_eyes = true }\n";
+        fs::write(place.path().join("policy.toml"), policy).unwrap();
+        Self { place }
+    }
+
+    fn promote(&self, by: &str) -> String {
+        let run = EVALUATED.run();
+        let words = [
             "promote",
             &run,
             "--to",
@@ -124,48 +128,41 @@ fn a_manual_policy_waits_for_a_person_who_is_not_the_one_who_promotes() {
             "--by",
             by,
         ];
-        ok(say(place.path(), arguments))
-    };
-    assert!(promote("ann").contains("wait for a person"));
-    assert!(!files::exists(&place.path().join("live")));
-    let review = |more: &[&str]| {
+        ok(say(self.place.path(), words))
+    }
+
+    fn review(&self, more: &[&str]) -> Said {
+        let run = EVALUATED.run();
         let first = ["review", &run, "--to", "live", "--policy", "policy.toml"];
-        say(place.path(), first.iter().chain(more))
-    };
-    let waiting = ok(review(&[]));
-    let id = waiting
-        .split_once('(')
-        .and_then(|(_, rest)| rest.split_once(')'))
-        .map(|(id, _)| id.to_owned())
-        .unwrap();
-    assert!(
-        waiting.contains("dreameval replay") && waiting.contains("95 % interval"),
-        "{waiting}"
-    );
-    let nameless = review(&["--approve", &id]);
+        say(self.place.path(), first.iter().chain(more))
+    }
+
+    fn live(&self) -> PathBuf {
+        self.place.path().join("live")
+    }
+}
+
+#[test]
+fn a_manual_policy_waits_for_a_person_who_is_not_the_one_who_promotes() {
+    let desk = Reviewed::new();
+    assert!(desk.promote("ann").contains("wait for a person"));
+    assert!(!files::exists(&desk.live()));
+    let waiting = ok(desk.review(&[]));
+    let (_, rest) = waiting.split_once('(').unwrap();
+    let (id, _) = rest.split_once(')').unwrap();
+    let is_whole = waiting.contains("dreameval replay") && waiting.contains("95 % interval");
+    assert!(is_whole, "{waiting}");
+    let nameless = desk.review(&["--approve", id]);
     assert_eq!(nameless.code, Some(2), "{}", nameless.talk);
-    ok(review(&[
-        "--approve",
-        &id,
-        "--by",
-        "bob",
-        "--because",
-        "read it",
-    ]));
-    assert!(
-        promote("bob").contains("wait for a person"),
-        "who approved may not promote"
-    );
-    assert!(!files::exists(&place.path().join("live")));
-    let answer = promote("ann");
-    assert!(
-        answer.starts_with("1 learning are in force") || answer.starts_with("1 learning"),
-        "{answer}"
-    );
-    let live = learnings(&read_store(&place.path().join("live")).unwrap()).learnings;
+    ok(desk.review(&["--approve", id, "--by", "bob", "--because", "read it"]));
+    desk.promote("bob");
+    assert!(!files::exists(&desk.live()), "who approved may not promote");
+    let answer = desk.promote("ann");
+    assert!(answer.starts_with("1 learning"), "{answer}");
+    let live = learnings(&read_store(&desk.live()).unwrap()).learnings;
     assert_eq!(live.len(), 1);
     assert_eq!(live[0].id.as_str(), id);
-    let unknown = review(&["--approve", "n-0", "--by", "bob", "--because", "x"]);
+    let unknown = desk.review(&["--approve", "n-0", "--by", "bob", "--because", "x"]);
     assert_eq!(unknown.code, Some(2));
 }
 
@@ -344,18 +341,26 @@ fn two_writers_never_write_at_once() {
     assert!(Ledger::read(&custody.ledger_path()).is_ok());
 }
 
-#[test]
-fn a_pull_request_that_worsens_a_playbook_turns_the_gate_red_and_says_why() {
-    let place = TemporaryFolder::create("request").unwrap();
-    let run = EVALUATED.run();
-    ok(say(
-        place.path(),
-        ["baseline", &run, "--to", "baseline.json"],
-    ));
-    let books = place.path().join("books");
-    copy_tree(&Path::new(&run).join("memory/dreamed"), &books).unwrap();
-    let suite = desk();
-    let gate = |out: &str| {
+/// A repository of playbooks with a baseline, as a pull request finds it.
+struct Repository {
+    place: TemporaryFolder,
+}
+
+impl Repository {
+    fn new() -> Self {
+        let place = TemporaryFolder::create("request").unwrap();
+        let run = EVALUATED.run();
+        ok(say(
+            place.path(),
+            ["baseline", &run, "--to", "baseline.json"],
+        ));
+        let evaluated = Path::new(&run).join("memory/dreamed");
+        copy_tree(&evaluated, &place.path().join("books")).unwrap();
+        Self { place }
+    }
+
+    fn gate(&self, out: &str, seed: &str) -> Said {
+        let suite = desk();
         let words = [
             "run",
             &suite,
@@ -369,58 +374,53 @@ fn a_pull_request_that_worsens_a_playbook_turns_the_gate_red_and_says_why() {
             "--gate",
             "--baseline",
             "baseline.json",
+            "--seed",
+            seed,
         ];
-        say(place.path(), words)
-    };
-    let green = gate("green");
-    assert_eq!(green.code, Some(0), "{}\n{}", green.answer, green.talk);
-    let worsened = files::list(&books)
-        .unwrap()
-        .into_iter()
-        .map(|it| books.join(it))
-        .find(|it| {
+        say(self.place.path(), words)
+    }
+
+    /// Turns the remedy of one playbook into that of another.
+    fn worsen(&self) {
+        let books = self.place.path().join("books");
+        let listed = files::list(&books).unwrap();
+        let mut files = listed.iter().map(|it| books.join(it));
+        let is_it = |it: &PathBuf| {
             fs::read_to_string(it)
                 .unwrap()
                 .contains("do summarise with form=memo")
-        })
-        .unwrap();
-    let text = fs::read_to_string(&worsened).unwrap();
-    fs::write(&worsened, text.replace("form=memo", "form=grid")).unwrap();
-    let red = gate("red");
+        };
+        let file = files.find(is_it).unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("form=memo", "form=grid")).unwrap();
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.place.path().join(path)).unwrap()
+    }
+}
+
+#[test]
+fn a_pull_request_that_worsens_a_playbook_turns_the_gate_red_and_says_why() {
+    let repository = Repository::new();
+    let green = repository.gate("green", "1");
+    assert_eq!(green.code, Some(0), "{}\n{}", green.answer, green.talk);
+    repository.worsen();
+    let red = repository.gate("red", "1");
     assert_eq!(red.code, Some(1), "{}\n{}", red.answer, red.talk);
-    let summary = fs::read_to_string(place.path().join("red/gate.md")).unwrap();
+    let summary = repository.read("red/gate.md");
     let first = summary.lines().next().unwrap();
     assert!(first.starts_with("🔴 **gate: fail: "), "{first}");
     assert!(first.contains("tasks did worse: "), "{first}");
     assert!(summary.contains("Look first at learning"), "{summary}");
-    let replay = red
-        .answer
-        .lines()
+    let mut lines = red.answer.lines();
+    let replay = lines
         .find_map(|it| it.split_once("replay one: dreameval "))
         .unwrap()
         .1;
-    ok(say(place.path(), replay.split_whitespace()));
-    let junit = fs::read_to_string(place.path().join("red/junit.xml")).unwrap();
-    assert!(junit.contains("gate: fail"), "{junit}");
-    let other = say(
-        place.path(),
-        [
-            "run",
-            &suite,
-            "--memory",
-            "books",
-            "--arms",
-            "bare,dreamed",
-            "--out",
-            "seed",
-            "-q",
-            "--gate",
-            "--baseline",
-            "baseline.json",
-            "--seed",
-            "2",
-        ],
-    );
+    ok(say(repository.place.path(), replay.split_whitespace()));
+    assert!(repository.read("red/junit.xml").contains("gate: fail"));
+    let other = repository.gate("seed", "2");
     assert_eq!(other.code, Some(6), "{}", other.talk);
     assert!(
         other.talk.contains("`seed` differs (had 1, now 2)"),

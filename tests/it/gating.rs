@@ -31,7 +31,7 @@ fn a_store_that_did_not_change_seldom_fails() {
     let mut failed = Share::default();
     for name in SUITES {
         let store = dreamed(name);
-        for seed in 1..=battery(3, 200) {
+        for seed in 1..=battery(1, 200) {
             let (gate, conclusion) = judged(name, &store, &store, seed);
             let demotes = conclusion.verdicts.with(Verdict::Demote).count();
             failed.count(gate.word == GateWord::Fail || 0 < demotes);
@@ -50,7 +50,7 @@ fn a_store_made_worse_by_ten_points_fails_or_is_said_to_be_beyond_sight() {
         let store = dreamed(name);
         let (worse, loss) = made_worse(name, &store);
         let (mut failed, mut said) = (Share::default(), Share::default());
-        for seed in 1..=battery(3, 200) {
+        for seed in 1..=battery(1, 200) {
             let (gate, _) = judged(name, &store, &worse, seed);
             failed.count(gate.word == GateWord::Fail);
             let explains = gate.word == GateWord::Inconclusive

@@ -32,6 +32,7 @@ mod example;
 mod fresh_worlds;
 #[cfg(test)]
 mod gating;
+#[cfg(test)]
 mod hostile_names;
 #[cfg(test)]
 mod kill_and_resume;

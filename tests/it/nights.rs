@@ -59,7 +59,7 @@ fn completion(nights: &[NightEnd]) -> f64 {
 fn nights_recover_from_a_world_that_changes_and_each_can_be_undone() {
     let (nights, change) = match is_full_battery() {
         true => (30, 15),
-        false => (9, 4),
+        false => (7, 4),
     };
     let folder = TemporaryFolder::create("nights").unwrap();
     for night in 1..=nights {
@@ -138,7 +138,7 @@ fn a_night_killed_at_any_instant_leaves_the_old_store_or_the_new_and_goes_on() {
     assert_ne!(old, new);
     let length = |place: &Path| fs::metadata(place.join("live.ledger.jsonl")).unwrap().len();
     let (from, to) = (length(&start), length(&alone));
-    let kills = battery(4, 24);
+    let kills = battery(2, 24);
     let mut seen = [0, 0];
     for number in 0..kills {
         let place = folder.path().join(format!("kill-{number}"));

@@ -109,7 +109,7 @@ fn is_at_most(share: Share, bound: f64) -> bool {
 
 /// How the planted learnings of one suite fared over many trial seeds.
 fn judged_often(store: &Planted) -> BTreeMap<Kind, Tally> {
-    let truth = effects(store, Policy::Planner, 0, battery(1_500, 20_000));
+    let truth = effects(store, Policy::Planner, 0, battery(1_000, 20_000));
     for (id, kind) in &store.kinds {
         tell(&format!(
             "{kind:?} {}: true effect {:+.3} on {} tasks",
@@ -120,7 +120,7 @@ fn judged_often(store: &Planted) -> BTreeMap<Kind, Tally> {
     }
     let mut tallies: BTreeMap<Kind, Tally> = BTreeMap::new();
     let mut by_learning: BTreeMap<&LearningId, Tally> = BTreeMap::new();
-    for seed in 1..=battery(2, 200) {
+    for seed in 1..=battery(1, 200) {
         let verdicts = store.judged(seed);
         for (id, kind) in &store.kinds {
             let Some(effect) = truth[id].effect else {
@@ -152,7 +152,7 @@ fn judged_often(store: &Planted) -> BTreeMap<Kind, Tally> {
 
 #[test]
 fn an_agent_built_otherwise_agrees_on_the_sign_of_every_planted_effect() {
-    let pairs = battery(1_500, 20_000);
+    let pairs = battery(1_000, 20_000);
     for name in SUITES {
         let store = planted(name);
         let planner = effects(&store, Policy::Planner, 0, pairs);

@@ -26,7 +26,6 @@ use crate::{
     files,
     formats::memory::learnings,
     promotion::{
-        budget::Budget,
         contrast::{self, Finding},
         ledger::{
             Custody, Entry, Ledger,
@@ -40,7 +39,7 @@ use crate::{
         self, Finished,
         asked::{Asked, Typed},
         conclusion::Conclusion,
-        gating::tried_with,
+        gating::budget,
         promoting::{self, Case},
     },
 };
@@ -210,7 +209,7 @@ impl Pass<'_> {
         let wants = Wants {
             csv: false,
             gate: None,
-            budget: Budget::of(&self.ledger, &tried_with(asked), &asked.fingerprint()),
+            budget: budget(asked, &self.ledger),
         };
         let concluded = runtime()?.block_on(pages::conclude(
             asked,

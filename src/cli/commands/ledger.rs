@@ -64,7 +64,16 @@ pub fn ledger(args: &LedgerArgs) -> Result<Exit> {
 }
 
 fn told(line: &Line) -> String {
-    let says = match &line.entry {
+    let says = of_stores(&line.entry)
+        .or_else(|| of_runs(&line.entry))
+        .or_else(|| of_people(&line.entry))
+        .unwrap_or_default();
+    format!("{} {} {} {says}", line.sequence, line.at, line.entry.kind())
+}
+
+/// What is told of stores and how they changed.
+fn of_stores(entry: &Entry) -> Option<String> {
+    Some(match entry {
         Entry::Snapshot {
             store,
             learnings,
@@ -87,6 +96,25 @@ fn told(line: &Line) -> String {
             input.short(),
             output.short()
         ),
+        Entry::Promotion {
+            from,
+            to,
+            by,
+            steps,
+            ..
+        } => format!(
+            "{by} put store {} in the place of {}{}",
+            to.short(),
+            from.short(),
+            moved(steps)
+        ),
+        _ => return None,
+    })
+}
+
+/// What is told of runs and nights.
+fn of_runs(entry: &Entry) -> Option<String> {
+    Some(match entry {
         Entry::Run {
             run,
             suite,
@@ -104,6 +132,27 @@ fn told(line: &Line) -> String {
             run.short(),
             reasons.first().map_or("", String::as_str)
         ),
+        Entry::Night(night) => match &night.ended {
+            None => format!(
+                "night {} began with store {}",
+                night.night,
+                night.began_with.short()
+            ),
+            Some(end) => format!(
+                "night {} ended: {}; store {} with {}",
+                night.night,
+                end.word,
+                end.store.short(),
+                count(end.learnings as usize, "learning")
+            ),
+        },
+        _ => return None,
+    })
+}
+
+/// What people said and asked for.
+fn of_people(entry: &Entry) -> Option<String> {
+    Some(match entry {
         Entry::Approval {
             learning,
             approved,
@@ -114,18 +163,6 @@ fn told(line: &Line) -> String {
             let word = if *approved { "approved" } else { "rejected" };
             format!("{by} {word} learning {learning}: {because}")
         }
-        Entry::Promotion {
-            from,
-            to,
-            by,
-            steps,
-            ..
-        } => format!(
-            "{by} put store {} in the place of {}{}",
-            to.short(),
-            from.short(),
-            moved(steps)
-        ),
         Entry::Rollback {
             undoes,
             to,
@@ -142,22 +179,8 @@ fn told(line: &Line) -> String {
                 store.short()
             )
         }
-        Entry::Night(night) => match &night.ended {
-            None => format!(
-                "night {} began with store {}",
-                night.night,
-                night.began_with.short()
-            ),
-            Some(end) => format!(
-                "night {} ended: {}; store {} with {}",
-                night.night,
-                end.word,
-                end.store.short(),
-                count(end.learnings as usize, "learning")
-            ),
-        },
-    };
-    format!("{} {} {} {says}", line.sequence, line.at, line.entry.kind())
+        _ => return None,
+    })
 }
 
 fn tally(words: &[Word]) -> String {

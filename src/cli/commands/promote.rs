@@ -23,7 +23,8 @@ use crate::{
     },
     report::card::{self, CardFacts},
     study::{
-        conclusion::conclude,
+        conclusion::conclude_within,
+        gating::budget,
         promoting::{self, Case},
     },
 };
@@ -41,7 +42,8 @@ pub fn promote(args: &PromoteArgs) -> Result<Exit> {
     let policy = settle::policy(args.policy.as_deref())?;
     let (asked, finished) = again(&file, run, &runtime()?)?;
     pages::check_stores(&finished, run)?;
-    let conclusion = conclude(&asked, &finished, &policy)?;
+    let budget = budget(&asked, &ledger);
+    let conclusion = conclude_within(&asked, &finished, &policy, &budget)?;
     let case = Case {
         asked: &asked,
         finished: &finished,

@@ -19,10 +19,11 @@ use crate::{
         selection::Selection,
         verdict::LearningVerdict,
     },
+    runner::bench::Arm,
     study::{
         Finished,
-        conclusion::{Conclusion, conclude},
-        gating::candidate,
+        conclusion::{Conclusion, conclude_within},
+        gating::{budget, candidate},
         promoting::Case,
     },
 };
@@ -43,7 +44,8 @@ pub fn review(args: &ReviewArgs) -> Result<Exit> {
     let file = read_run_file(&args.run)?;
     let policy = settle::policy(args.policy.as_deref())?;
     let (asked, finished) = again(&file, &args.run, &runtime()?)?;
-    let conclusion = conclude(&asked, &finished, &policy)?;
+    let budget = budget(&asked, &ledger);
+    let conclusion = conclude_within(&asked, &finished, &policy, &budget)?;
     let case = Case {
         asked: &asked,
         finished: &finished,
@@ -66,17 +68,11 @@ pub fn review(args: &ReviewArgs) -> Result<Exit> {
         return Err(Error::usage("an approval needs a name and a reason")
             .mend("add `--by NAME --because \"…\"`"));
     };
-    let arm = candidate(&finished)?;
     for (id, approved) in words {
         let verdict = known(id, &conclusion)?;
         check_open(verdict, approved, &selection)?;
-        let learning = arm.learnings.iter().find(|it| it.id.as_str() == id);
-        let author = learning.and_then(|it| author(arm.store.bytes_of(&it.source)?));
-        if policy.review.four_eyes && author == Some(by.as_str()) {
-            return Err(
-                Error::usage(format!("{by} wrote learning `{id}` and may not approve it"))
-                    .mend("have somebody else review it; the policy asks for four eyes"),
-            );
+        if policy.review.four_eyes {
+            check_author(candidate(&finished)?, id, by)?;
         }
         let entry = Entry::Approval {
             run: asked.fingerprint(),
@@ -97,6 +93,19 @@ pub fn review(args: &ReviewArgs) -> Result<Exit> {
         pin(&ledger)
     ));
     Ok(Exit::Done)
+}
+
+/// Nobody approves what they wrote.
+fn check_author(arm: &Arm, id: &str, by: &str) -> Result<()> {
+    let learning = arm.learnings.iter().find(|it| it.id.as_str() == id);
+    let author = learning.and_then(|it| author(arm.store.bytes_of(&it.source)?));
+    if author != Some(by) {
+        return Ok(());
+    }
+    Err(
+        Error::usage(format!("{by} wrote learning `{id}` and may not approve it"))
+            .mend("have somebody else review it; the policy asks for four eyes"),
+    )
 }
 
 /// Who wrote a learning, by its front matter.
