@@ -26,6 +26,8 @@ pub struct Chart<'a> {
     pub most: Option<u32>,
     /// The line drawn to stand out.
     pub candidate: &'a str,
+    /// What a line is called.
+    pub words: fn(&str) -> String,
 }
 
 /// Most numbers below a chart; the rest of them have a tick alone.
@@ -43,6 +45,7 @@ pub fn figure(points: &[SweepPoint], candidate: &str, description: &str) -> Resu
         axis: "tool calls allowed per attempt",
         most: None,
         candidate,
+        words: arm_words,
     };
     drawn(points, &chart, description)
 }
@@ -109,7 +112,7 @@ fn canvas(points: &[SweepPoint], chart: &Chart<'_>, layout: &Layout) -> Canvas {
     }
     let at = ((left + right) / 2, bottom + 36);
     marks.push(Mark::small(at, chart.axis, Anchor::Middle));
-    let below = arm_marks(points, chart.candidate, ends, layout, &mut marks);
+    let below = arm_marks(points, chart, ends, layout, &mut marks);
     Canvas {
         width: layout.width,
         height: (bottom + 50).max(below) as u32,
@@ -120,11 +123,12 @@ fn canvas(points: &[SweepPoint], chart: &Chart<'_>, layout: &Layout) -> Canvas {
 /// The lines of the arms; returns where the lowest label ends.
 fn arm_marks(
     points: &[SweepPoint],
-    candidate: &str,
+    chart: &Chart<'_>,
     ends: (u32, u32),
     layout: &Layout,
     marks: &mut Vec<Mark>,
 ) -> i32 {
+    let candidate = chart.candidate;
     let mut arms: Vec<&str> = Vec::new();
     for point in points {
         if !arms.contains(&point.arm.as_str()) {
@@ -157,13 +161,13 @@ fn arm_marks(
         marks.extend(line.into_iter().map(|at| Mark::Dot(at, dot, ink)));
     }
     labels.sort_by_key(|it| it.0);
-    label_marks(&labels, candidate, layout, marks)
+    label_marks(&labels, chart, layout, marks)
 }
 
 /// Labels beside the lines' ends on wide drawings, below the plot on narrow ones; never over one another. Returns where they end.
 fn label_marks(
     labels: &[(i32, String, Dot, Ink)],
-    candidate: &str,
+    chart: &Chart<'_>,
     layout: &Layout,
     marks: &mut Vec<Mark>,
 ) -> i32 {
@@ -174,8 +178,8 @@ fn label_marks(
         let y = if is_wide { (*y).max(next) } else { next };
         let x = if is_wide { right + 20 } else { left };
         marks.push(Mark::Dot((x, y), *dot, *ink));
-        let text = shortened(&arm_words(arm), 20);
-        let is_candidate = arm == candidate;
+        let text = shortened(&(chart.words)(arm), 20);
+        let is_candidate = arm == chart.candidate;
         marks.push(Mark::label(
             (x + 12, y),
             text,
@@ -196,6 +200,9 @@ pub fn look(arm: &str, candidate: &str) -> (Dot, Ink) {
         "stored" => (Dot::Box, Ink::Soft),
         "placebo" => (Dot::Diamond, Ink::Soft),
         "oracle" => (Dot::Square, Ink::Soft),
+        "dreamed" => (Dot::Diamond, Ink::Soft),
+        "added" => (Dot::Up, Ink::Good),
+        "left" => (Dot::Down, Ink::Bad),
         _ => (Dot::Ring, Ink::Soft),
     }
 }

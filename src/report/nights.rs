@@ -6,7 +6,7 @@ use crate::{
     analysis::evidence::{RateEvidence, SweepPoint},
     error::{Result, count},
     promotion::{
-        figures::percent,
+        figures::{arm_words, percent},
         ledger::entry::{Night, NightEnd},
     },
     report::{
@@ -110,6 +110,10 @@ fn completion(ended: &[(&Night, &NightEnd)], description: &str) -> Result<Figure
         axis: "night",
         most: None,
         candidate: "stored",
+        words: |arm| match arm {
+            "stored" => "the store in force".to_owned(),
+            other => arm_words(other),
+        },
     };
     drawn(&points, &chart, description)
 }
@@ -126,7 +130,8 @@ fn sizes(ended: &[(&Night, &NightEnd)]) -> Result<Figure> {
         .flat_map(|(_, end)| counts.values().map(|of| of(end)))
         .max()
         .unwrap_or(0)
-        .max(4);
+        .max(4)
+        .next_multiple_of(4);
     let mut points = Vec::new();
     for (name, of) in &counts {
         for (index, (_, end)) in ended.iter().enumerate() {
@@ -140,6 +145,7 @@ fn sizes(ended: &[(&Night, &NightEnd)]) -> Result<Figure> {
         axis: "night",
         most: Some(most),
         candidate: "in force",
+        words: str::to_owned,
     };
     drawn(
         &points,
