@@ -11,7 +11,7 @@ mod skill;
 mod value;
 
 pub use export::export_json;
-pub use folder::{read_store, replace_store, write_store};
+pub use folder::{check_replace, read_store, replace_store, write_store};
 pub use playbook::{Playbook, read_playbook, render_playbook};
 pub use rules::{CONTENT_BYTES, ENTRIES, PATH_BYTES, SEGMENTS, is_control_or_format};
 
