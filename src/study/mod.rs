@@ -4,12 +4,16 @@ pub mod arms;
 pub mod asked;
 mod canaries;
 pub mod conclusion;
+mod dreaming;
 pub mod gating;
 pub mod plan;
 pub mod promoting;
 pub mod rows;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
 
 use crate::{
     domain::{
@@ -102,7 +106,12 @@ pub async fn run_reusing(
         };
         bench = Arc::try_unwrap(practising)
             .map_err(|_| Error::bug("a worker still holds the bench"))?;
-        dream = Some(dream_over(asked, &sessions_of(&pack_path, &records)?, observe).await?);
+        // Who only reads a run wants nothing dreamt that costs.
+        if pace.stop.load(Ordering::Relaxed) && !dreaming::is_at_hand(asked, folder) {
+            return Ok(None);
+        }
+        let sessions = sessions_of(&pack_path, &records)?;
+        dream = Some(dreaming::dream_over(asked, &sessions, folder, observe).await?);
     }
     let dreamt = dream.as_ref().map(|it| it.store.clone());
     let candidate_store = asked.memory.clone().or(dreamt);
@@ -136,21 +145,6 @@ pub async fn run_reusing(
         dream,
         candidate: roster.attributed,
     }))
-}
-
-/// Dreams over the practice sessions and the suite's store, which stays as it is.
-async fn dream_over(
-    asked: &Asked,
-    sessions: &[Session],
-    observe: &mut (dyn FnMut(&Event) + Send),
-) -> Result<Dream> {
-    let dream = asked.dreamer.dream(sessions, &asked.suite.memory).await?;
-    check_untouched(&dream)?;
-    observe(&Event::Dreamed {
-        sessions: sessions.len(),
-        learnings: memory::learnings(&dream.store).learnings.len(),
-    });
-    Ok(dream)
 }
 
 /// Attributes what the dream dropped beside what it wrote, where it dropped anything.
@@ -244,18 +238,4 @@ fn sessions_of(pack: &Path, records: &[Record]) -> Result<Vec<Session>> {
         sessions.push(read_session(&library.get(digest)?, pack)?);
     }
     Ok(sessions)
-}
-
-/// A dream never writes to its input.
-fn check_untouched(dream: &Dream) -> Result<()> {
-    if dream.input_before == dream.input_after {
-        return Ok(());
-    }
-    Err(Error::integrity(format!(
-        "the dreamer `{}` changed its input store (it was {}, now {})",
-        dream.dreamer,
-        dream.input_before.short(),
-        dream.input_after.short()
-    ))
-    .mend("restore the store and use a dreamer that writes a new one"))
 }
