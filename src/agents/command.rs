@@ -164,8 +164,8 @@ fn input(work: &Work<'_>, memory: &Path, workspace: Option<&Path>) -> Value {
     json!({
         "format": 1,
         "brief": told,
-        "memory": {"folder": memory, "learnings": learnings},
-        "workspace": workspace,
+        "memory": {"folder": memory.to_string_lossy(), "learnings": learnings},
+        "workspace": workspace.map(Path::to_string_lossy),
         // As many bits as every JSON reader keeps of a number.
         "seed": work.key.word("program").draw(0) >> 11,
     })

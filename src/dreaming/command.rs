@@ -72,9 +72,9 @@ impl ProgramDreamer {
         let bed = Bed::make(room.path(), sessions, store)?;
         let input = json!({
             "format": 1,
-            "sessions": bed.sessions,
-            "memory": bed.memory,
-            "out": bed.out,
+            "sessions": bed.sessions.to_string_lossy(),
+            "memory": bed.memory.to_string_lossy(),
+            "out": bed.out.to_string_lossy(),
             "seed": self.seed,
         });
         let heard = process::watch(Request {

@@ -1,6 +1,9 @@
 //! The dream of a run: dreamt once, and kept whole where the dreamer would not dream the same again.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +11,16 @@ use crate::{
     domain::{dream::Dream, id::Digest, session::Session},
     error::{Error, Result, without_place},
     files,
-    formats::{memory, transcript::write_session},
-    runner::event::Event,
+    formats::{
+        memory,
+        transcript::{read_session, write_session},
+    },
+    runner::{
+        Pace,
+        event::Event,
+        journal::Record,
+        transcripts::{self, Library},
+    },
     study::asked::Asked,
 };
 
@@ -23,23 +34,31 @@ struct Kept {
 }
 
 /// Dreams over the practice sessions and the suite's store, which stays as it is; a dream that is kept already is taken.
+/// `None` where the dreamer would have to be asked and the run was stopped, as by those who only read it.
 ///
 /// # Errors
 /// The dreamer fails, changed its input, or the kept dream is not one over these sessions.
 pub(super) async fn dream_over(
     asked: &Asked,
-    sessions: &[Session],
+    practised: &[Record],
     folder: &Path,
+    pace: &Pace,
     observe: &mut (dyn FnMut(&Event) + Send),
-) -> Result<Dream> {
+) -> Result<Option<Dream>> {
+    let is_costly = !asked.dreamer.is_repeatable();
+    let is_stopped = pace.stop.load(Ordering::Relaxed);
+    if is_costly && is_stopped && !files::exists(&place(folder)) {
+        return Ok(None);
+    }
     let store = &asked.suite.memory;
-    let over = over(asked, sessions);
+    let sessions = sessions_of(&transcripts::path_in(folder), practised)?;
+    let over = over(asked, &sessions);
     let dream = match kept(folder, &over)? {
         Some(dream) => dream,
         None => {
-            let dream = asked.dreamer.dream(sessions, store).await?;
+            let dream = asked.dreamer.dream(&sessions, store).await?;
             dream.check_untouched()?;
-            if !asked.dreamer.is_repeatable() {
+            if is_costly {
                 keep(folder, over, &dream)?;
             }
             dream
@@ -49,12 +68,24 @@ pub(super) async fn dream_over(
         sessions: sessions.len(),
         learnings: memory::learnings(&dream.store).learnings.len(),
     });
-    Ok(dream)
+    Ok(Some(dream))
 }
 
-/// Whether the dream can be had without the dreamer being asked anew.
-pub(super) fn is_at_hand(asked: &Asked, folder: &Path) -> bool {
-    asked.dreamer.is_repeatable() || files::exists(&place(folder))
+/// The practice sessions, as their transcripts tell them, in plan order.
+fn sessions_of(pack: &Path, records: &[Record]) -> Result<Vec<Session>> {
+    let library = if files::exists(pack) {
+        Library::read(pack)?
+    } else {
+        return Ok(Vec::new());
+    };
+    let mut sessions = Vec::new();
+    for digest in records
+        .iter()
+        .filter_map(|record| record.transcript.as_ref())
+    {
+        sessions.push(read_session(&library.get(digest)?, pack)?);
+    }
+    Ok(sessions)
 }
 
 fn place(folder: &Path) -> PathBuf {

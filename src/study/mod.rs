@@ -10,21 +10,16 @@ pub mod plan;
 pub mod promoting;
 pub mod rows;
 
-use std::{
-    path::Path,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{path::Path, sync::Arc};
 
 use crate::{
     domain::{
         dream::{Action, Dream},
         id::ArmName,
         memory::{Learning, Store},
-        session::Session,
     },
     error::{Error, Result},
-    files,
-    formats::{memory, transcript::read_session},
+    formats::memory,
     promotion::selection::unite,
     runner::{
         self, Keep, Pace,
@@ -33,7 +28,7 @@ use crate::{
         journal::{self, Journal, Record},
         plan::PlannedTrial,
         reuse::Earlier,
-        transcripts::{self, Library, Pack},
+        transcripts::{self, Pack},
     },
     study::{
         asked::Asked,
@@ -83,8 +78,7 @@ pub async fn run_reusing(
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Finished>> {
     let mut journal = Journal::resume(&journal::path_in(folder), &asked.fingerprint())?;
-    let pack_path = transcripts::path_in(folder);
-    let mut pack = Pack::open(&pack_path)?;
+    let mut pack = Pack::open(&transcripts::path_in(folder))?;
     let mut bench = Bench::new(
         Arc::clone(&asked.suite),
         Arc::clone(&asked.agent),
@@ -106,12 +100,10 @@ pub async fn run_reusing(
         };
         bench = Arc::try_unwrap(practising)
             .map_err(|_| Error::bug("a worker still holds the bench"))?;
-        // Who only reads a run wants nothing dreamt that costs.
-        if pace.stop.load(Ordering::Relaxed) && !dreaming::is_at_hand(asked, folder) {
+        dream = dreaming::dream_over(asked, &records, folder, pace, observe).await?;
+        if dream.is_none() {
             return Ok(None);
         }
-        let sessions = sessions_of(&pack_path, &records)?;
-        dream = Some(dreaming::dream_over(asked, &sessions, folder, observe).await?);
     }
     let dreamt = dream.as_ref().map(|it| it.store.clone());
     let candidate_store = asked.memory.clone().or(dreamt);
@@ -119,14 +111,9 @@ pub async fn run_reusing(
     if let Some(dream) = dream.as_ref().filter(|_| asked.tries_dropped) {
         add_dropped(&mut bench, &mut roster, dream, &asked.suite.memory)?;
     }
-    let trials: Arc<[PlannedTrial]> = replay(
-        &asked.suite,
-        &bench.arms,
-        &roster,
-        &asked.amount,
-        asked.seed,
-    )
-    .into();
+    let (suite, amount) = (&asked.suite, &asked.amount);
+    let trials: Arc<[PlannedTrial]> =
+        replay(suite, &bench.arms, &roster, amount, asked.seed).into();
     let bench = Arc::new(bench);
     let keep = Keep {
         journal: &mut journal,
@@ -221,21 +208,4 @@ fn add_arms(
         roster.replayed.push(extra);
     }
     Ok(roster)
-}
-
-/// The practice sessions, as their transcripts tell them, in plan order.
-fn sessions_of(pack: &Path, records: &[Record]) -> Result<Vec<Session>> {
-    let library = if files::exists(pack) {
-        Library::read(pack)?
-    } else {
-        return Ok(Vec::new());
-    };
-    let mut sessions = Vec::new();
-    for digest in records
-        .iter()
-        .filter_map(|record| record.transcript.as_ref())
-    {
-        sessions.push(read_session(&library.get(digest)?, pack)?);
-    }
-    Ok(sessions)
 }

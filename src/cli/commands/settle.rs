@@ -12,7 +12,7 @@ use crate::{
         embedded::{Embedded, Policy as EmbeddedPolicy},
     },
     cli::args::{Preset, RunArgs},
-    domain::{id::ArmName, memory::Store},
+    domain::{id::ArmName, memory::Store, suite::Suite},
     draw::Key,
     dreaming::{Dreamer, command::ProgramDreamer, controls::Control, embedded::Reference},
     error::{Error, Result, did_you_mean},
@@ -133,15 +133,8 @@ pub fn asked(typed: Typed) -> Result<Asked> {
         return Err(Error::usage("`--memory` gives the store of arm `dreamed`, which is not among `--arms`")
             .mend("add `dreamed` to `--arms`, or give the store as an arm of its own: `--arms name=STORE`"));
     }
-    let agent = agent(&typed.agent, &typed.pass_env)?;
-    if let Some(why) = agent.refuses(&suite.setting) {
-        return Err(
-            Error::usage(format!("this agent and this suite do not fit: {why}"))
-                .mend("name another suite, or play this one with `--agent embedded`"),
-        );
-    }
     Ok(Asked {
-        agent,
+        agent: fitting_agent(&typed, &suite)?,
         dreamer: dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
         suite,
         memory,
@@ -156,6 +149,18 @@ pub fn asked(typed: Typed) -> Result<Asked> {
         tries_dropped: typed.tries_dropped,
         typed,
     })
+}
+
+/// The agent that was typed, if it can play this suite.
+fn fitting_agent(typed: &Typed, suite: &Suite) -> Result<Arc<dyn Agent>> {
+    let agent = agent(&typed.agent, &typed.pass_env)?;
+    match agent.refuses(&suite.setting) {
+        None => Ok(agent),
+        Some(why) => Err(
+            Error::usage(format!("this agent and this suite do not fit: {why}"))
+                .mend("name another suite, or play this one with `--agent embedded`"),
+        ),
+    }
 }
 
 fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
