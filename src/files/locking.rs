@@ -15,6 +15,18 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock on the file at `path`, made if it is not there; `None` where another process has it.
     pub fn take(path: &Path) -> Result<Option<Self>> {
+        Self::by(path, File::try_lock)
+    }
+
+    /// As [`Lock::take`], beside others who share it too.
+    pub fn share(path: &Path) -> Result<Option<Self>> {
+        Self::by(path, File::try_lock_shared)
+    }
+
+    fn by(
+        path: &Path,
+        lock: fn(&File) -> std::result::Result<(), TryLockError>,
+    ) -> Result<Option<Self>> {
         if let Some(folder) = path.parent() {
             create_folder(folder)?;
         }
@@ -23,7 +35,7 @@ impl Lock {
             .create(true)
             .open(path)
             .map_err(|error| cannot_write(path, &error))?;
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(cannot_write(path, &error)),

@@ -62,11 +62,22 @@ pub fn replace_folder(folder: &Path, files: &[(PathBuf, &[u8])]) -> Result<()> {
     let folder = fs::canonicalize(folder).map_err(|error| cannot_write(folder, &error))?;
     let staged = staging_name(&folder)?;
     stage(&staged, files)
+        .and_then(|()| keep_modes(&staged, &folder, files))
         .and_then(|()| sync(&staged, files))
         .and_then(|()| exchange(&staged, &folder))
         .and_then(|()| sync_folder_of(&folder))
         .and_then(|()| fs::remove_dir_all(&staged))
         .map_err(|error| cannot_write(&folder, &error))
+}
+
+/// A file keeps the mode of the one it takes the place of.
+fn keep_modes(staged: &Path, folder: &Path, files: &[(PathBuf, &[u8])]) -> io::Result<()> {
+    for (path, _) in files {
+        if let Ok(old) = fs::metadata(folder.join(path)) {
+            fs::set_permissions(staged.join(path), old.permissions())?;
+        }
+    }
+    Ok(())
 }
 
 fn exchange(one: &Path, other: &Path) -> io::Result<()> {

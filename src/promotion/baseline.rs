@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::{
         id::{ArmName, Digest, FamilyId, LearningId, TaskId},
+        task::Task,
         trial::TrialRow,
     },
     error::{Error, Result, without_place},
@@ -14,6 +15,9 @@ use crate::{
 
 /// The arm a baseline file stands for.
 pub const ARM: &str = "baseline";
+
+/// More violations than any attempt has.
+const MOST_VIOLATIONS: u32 = 1_000_000;
 
 /// A baseline file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -156,6 +160,45 @@ impl Baseline {
         ))
         .in_file(path)
         .mend("restore what was changed, or bless the new results with `dreameval baseline RUN --to FILE` and have the change reviewed"))
+    }
+
+    /// Refuses results that are not one line for each of these tasks, whole: what was edited by hand.
+    ///
+    /// # Errors
+    /// Integrity: a task is missing, added, twice, of another family, role or grader, or has another number of attempts.
+    pub fn check_tasks<'a>(
+        &self,
+        tasks: impl Iterator<Item = &'a Task>,
+        path: &Path,
+    ) -> Result<()> {
+        let mut known: BTreeMap<&str, &Task> = tasks.map(|it| (it.id.as_str(), it)).collect();
+        let attempts = self.ruler.repeats as usize;
+        let edited = |what: String| {
+            Error::integrity(format!("the baseline is not what was written: {what}"))
+                .in_file(path)
+                .mend("restore it, or write it anew with `dreameval baseline RUN --to FILE`")
+        };
+        for it in &self.tasks {
+            let is_known = known.remove(it.task.as_str()).is_some_and(|task| {
+                task.family.as_str() == it.family
+                    && task.brief.role == it.role
+                    && task.grader_digest.as_str() == it.grader
+            });
+            let is_whole = it.completed.len() == attempts
+                && it.violations.len() == attempts
+                && it
+                    .violations
+                    .iter()
+                    .flatten()
+                    .all(|it| *it < MOST_VIOLATIONS);
+            if !(is_known && is_whole) {
+                return Err(edited(format!("task `{}`", it.task)));
+            }
+        }
+        match known.keys().next() {
+            None => Ok(()),
+            Some(missing) => Err(edited(format!("task `{missing}` is missing"))),
+        }
     }
 
     /// The results as rows of the arm [`ARM`].

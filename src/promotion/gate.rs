@@ -16,6 +16,7 @@ use crate::{
         contrast::{self, ContrastVerdict, Finding},
         figures::{achieved, arm_words, chance, names, plain_points, points, signed},
         policy::Policy,
+        screen::{self, Severity},
         verdict::{Cause, LearningVerdict, Verdict, Verdicts},
     },
 };
@@ -88,6 +89,8 @@ pub struct GateCase<'a> {
     pub known: &'a [String],
     /// Digest of the baseline's store.
     pub baseline_store: &'a str,
+    /// What the screen found in the candidate's learnings.
+    pub findings: &'a [screen::Finding],
 }
 
 /// The arm in question.
@@ -114,13 +117,20 @@ impl<'a> GateCase<'a> {
         let word = match reasons.is_empty() {
             false => GateWord::Fail,
             true if self.is_unchanged() => GateWord::Pass,
+            true if self.awaiting().next().is_some() => GateWord::Inconclusive,
             true if self.is_held(tested.as_ref()) => GateWord::Pass,
             true => GateWord::Inconclusive,
         };
+        let is_undecided = word == GateWord::Inconclusive;
+        if is_undecided {
+            reasons.extend(self.awaiting());
+        }
         if reasons.is_empty() {
             reasons.push(self.why(word, compared, tested.as_ref()));
         }
-        reasons.extend(self.awaiting());
+        if !is_undecided {
+            reasons.extend(self.awaiting());
+        }
         let flipped = compared.map_or_else(Vec::new, |it| it.regressed_tasks.clone());
         let counts_as = self.counts_as(word);
         let says = format!("gate: {}: {}", said(word, counts_as), reasons.remove(0));
@@ -219,15 +229,19 @@ impl<'a> GateCase<'a> {
         all.filter(is_unwanted).map(told).collect()
     }
 
-    /// Learnings somebody must read, whatever the trials say.
+    /// Learnings new to the store that somebody must read, whatever the trials say.
     fn awaiting(&self) -> impl Iterator<Item = String> {
-        let all = self.verdicts.learnings.iter();
-        all.filter(|it| it.cause == Some(Cause::NeedsReview))
+        let is_new =
+            |it: &&screen::Finding| !self.known.iter().any(|id| id == it.learning.as_str());
+        let found = self.findings.iter();
+        found
+            .filter(|it| it.severity == Severity::Review)
+            .filter(is_new)
             .map(|it| {
-                let why = it.reasons.first().map_or("", String::as_str);
+                let (id, place) = (it.learning.as_str(), format!("{}:{}", it.path, it.line));
                 format!(
-                    "a person must read learning “{}” ({}): {why}",
-                    it.name, it.id
+                    "a person must read learning {id} ({place}): {}: {}",
+                    it.id, it.says
                 )
             })
     }

@@ -85,6 +85,16 @@ pub fn select(
         }
         store = without(&store, &left, in_force);
     }
+    // Whatever a file's shape did to it: what is said to stay, stays.
+    let lost: Vec<&Learning> = {
+        let left = learnings(&store).learnings;
+        let stays = |it: &&Learning| !gone.contains(it.id.as_str());
+        own.iter()
+            .filter(stays)
+            .filter(|it| !left.iter().any(|left| left.id == it.id))
+            .collect()
+    };
+    let store = with_others(&unite(&store, evaluated, &lost), in_force);
     let merged = before
         .iter()
         .filter(|it| !own.iter().any(|own| own.id == it.id))
@@ -140,26 +150,20 @@ fn step(
 }
 
 /// A store without the bytes of some learnings. A file goes where none of its learnings stays, and with a skill goes
-/// its folder; a file that holds no learning stays only where it is in force as it is.
+/// its folder; a file that holds no learning stays with its skill, or where it is in force as it is.
 fn without(store: &Store, dropped: &[&Learning], in_force: &Store) -> Store {
     let all = learnings(store).learnings;
     let is_dropped = |it: &Learning| dropped.iter().any(|gone| gone.id == it.id);
-    let folders: Vec<&str> = dropped
-        .iter()
-        .filter_map(|it| it.source.path.strip_suffix("SKILL.md"))
-        .collect();
     let mut kept = Vec::new();
     for entry in &store.entries {
-        if folders.iter().any(|it| entry.path.starts_with(it)) {
-            continue;
-        }
         let own: Vec<&Learning> = all
             .iter()
             .filter(|it| it.source.path == entry.path)
             .collect();
-        let stays = match own.is_empty() {
-            true => in_force.entries.contains(entry) || is_of_a_skill(entry, &all),
-            false => own.iter().any(|it| !is_dropped(it)),
+        let stays = match (own.is_empty(), skill_of(&entry.path, &all)) {
+            (false, _) => own.iter().any(|it| !is_dropped(it)),
+            (true, Some(skill)) => !is_dropped(skill),
+            (true, None) => in_force.entries.contains(entry),
         };
         if stays {
             let gone: Vec<&Learning> = own.into_iter().filter(|it| is_dropped(it)).collect();
@@ -169,11 +173,32 @@ fn without(store: &Store, dropped: &[&Learning], in_force: &Store) -> Store {
     Store::new(kept)
 }
 
-/// Whether a file belongs to a skill of the store: its scripts and references go where the skill goes.
-fn is_of_a_skill(entry: &Entry, all: &[Learning]) -> bool {
+/// The folder of a skill, with its last slash, where this is the path of a skill.
+fn skill_folder(path: &str) -> Option<&str> {
+    let folder = path.strip_suffix("SKILL.md")?;
+    folder.ends_with('/').then_some(folder)
+}
+
+/// The skill whose folder a file lies in: the deepest, where skills lie in one another.
+fn skill_of<'a>(path: &str, all: &'a [Learning]) -> Option<&'a Learning> {
     all.iter()
-        .filter_map(|it| it.source.path.strip_suffix("SKILL.md"))
-        .any(|folder| entry.path.starts_with(folder))
+        .filter(|it| skill_folder(&it.source.path).is_some_and(|it| path.starts_with(it)))
+        .max_by_key(|it| it.source.path.len())
+}
+
+/// What is in force and holds no learning, such as the scripts of a skill: it stays unless its skill leaves.
+pub fn with_others(store: &Store, in_force: &Store) -> Store {
+    let (all, staying) = (learnings(in_force).learnings, learnings(store).learnings);
+    let mut entries = store.entries.clone();
+    for entry in &in_force.entries {
+        let is_learning = all.iter().any(|it| it.source.path == entry.path);
+        let stays = skill_of(&entry.path, &all)
+            .is_none_or(|skill| staying.iter().any(|it| it.id == skill.id));
+        if !is_learning && stays && !entries.iter().any(|it| it.path == entry.path) {
+            entries.push(entry.clone());
+        }
+    }
+    Store::new(entries)
 }
 
 /// A file without the bytes of some of its learnings, line ends included.
@@ -285,7 +310,7 @@ pub fn unite(base: &Store, other: &Store, learnings_of_other: &[&Learning]) -> S
                 },
             },
         };
-        let folder = entry.path.strip_suffix("SKILL.md").map(str::to_owned);
+        let folder = skill_folder(&entry.path).map(str::to_owned);
         if is_free(&entry.path) {
             entries.push(entry);
         }
@@ -432,6 +457,55 @@ mod tests {
         let chosen = select(&evaluated, &Store::default(), &verdicts, &given);
         let paths: Vec<&str> = files(&chosen.store).into_iter().map(|it| it.0).collect();
         assert_eq!(paths, ["/one/SKILL.md", "/one/run.py"]);
+    }
+
+    #[test]
+    fn only_the_files_of_a_skill_go_with_it() {
+        let skill = |name: &str| {
+            format!("---\nname: {name}\ndescription: does {name}\n---\n\nDo {name}.\n")
+        };
+        let (bad, good) = (skill("bad"), skill("good"));
+        let evaluated = store(&[
+            ("/MY-SKILL.md", "- do one\n"),
+            ("/MY-notes.md", "- do two\n"),
+            ("/bad/SKILL.md", &bad),
+            ("/bad/good/SKILL.md", &good),
+            ("/bad/good/run.py", "print(1)\n"),
+        ]);
+        let verdicts = [
+            verdict(&evaluated, "one", Verdict::Reject),
+            verdict(&evaluated, "two", Verdict::Promote),
+            verdict(&evaluated, "Do bad", Verdict::Demote),
+            verdict(&evaluated, "Do good", Verdict::Promote),
+        ];
+        let chosen = select(&evaluated, &Store::default(), &verdicts, &given);
+        let paths: Vec<&str> = files(&chosen.store).into_iter().map(|it| it.0).collect();
+        assert_eq!(
+            paths,
+            ["/MY-notes.md", "/bad/good/SKILL.md", "/bad/good/run.py"]
+        );
+    }
+
+    #[test]
+    fn what_holds_no_learning_stays_where_it_is_in_force() {
+        let skill = "---\nname: one\ndescription: does one\n---\n\nDo one.\n";
+        let in_force = store(&[
+            ("/config.json", "{}"),
+            ("/one/SKILL.md", skill),
+            ("/one/run.py", "print(1)\n"),
+        ]);
+        let evaluated = store(&[("/one/SKILL.md", skill)]);
+        let with = |word| {
+            let verdicts = [verdict(&evaluated, "Do one", word)];
+            let chosen = select(&evaluated, &in_force, &verdicts, &given);
+            let paths = files(&chosen.store).into_iter().map(|it| it.0.to_owned());
+            paths.collect::<Vec<String>>()
+        };
+        assert_eq!(
+            with(Verdict::Hold),
+            ["/config.json", "/one/SKILL.md", "/one/run.py"]
+        );
+        assert_eq!(with(Verdict::Demote), ["/config.json"]);
     }
 
     #[test]

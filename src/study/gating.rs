@@ -6,7 +6,7 @@ use crate::{
         id::{ArmName, Digest},
         trial::TrialRow,
     },
-    error::{Error, Result},
+    error::{Error, Result, did_you_mean},
     promotion::{
         baseline::{self, Baseline, Ruler},
         budget::Budget,
@@ -67,8 +67,10 @@ pub fn gate(
         baseline: &policy.gate.baseline,
         known: &[],
         baseline_store: "",
+        findings: conclusion.findings.as_deref().unwrap_or_default(),
     };
     let Some(file) = file else {
+        check_arm(&policy.gate.baseline, conclusion)?;
         let arms = &finished.bench.arms;
         let arm = arms
             .iter()
@@ -95,6 +97,22 @@ pub fn gate(
         ..case
     }
     .decide())
+}
+
+/// A gate needs an arm beside the candidate that was replayed.
+fn check_arm(baseline: &str, conclusion: &Conclusion) -> Result<()> {
+    let arms = conclusion.evidence.arms.iter().map(|it| it.arm.as_str());
+    let others: Vec<&str> = arms.filter(|it| *it != CANDIDATE).collect();
+    if others.contains(&baseline) {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "the gate has nothing to hold the run against: it replayed no arm `{baseline}` beside the candidate"
+    ))
+    .mend(format!(
+        "{}; name one as `gate.baseline` in the policy, or give `--baseline FILE`",
+        did_you_mean(baseline, "arms", others)
+    )))
 }
 
 /// The arm in question.

@@ -19,6 +19,7 @@ use crate::{
         memory::{Learning, Store},
     },
     error::{Error, Result},
+    files::Lock,
     formats::memory,
     promotion::selection::unite,
     runner::{
@@ -77,6 +78,7 @@ pub async fn run_reusing(
     pace: &Pace,
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Finished>> {
+    let _lock = locked(folder, pace)?;
     let mut journal = Journal::resume(&journal::path_in(folder), &asked.fingerprint())?;
     let mut pack = Pack::open(&transcripts::path_in(folder))?;
     let mut bench = Bench::new(
@@ -155,6 +157,20 @@ fn dropped(dream: &Dream, input: &Store) -> Store {
     };
     let dropped: Vec<&Learning> = old.iter().filter(is_dropped).collect();
     unite(&dream.store, input, &dropped)
+}
+
+/// The right to go on with a run, shared by those who only read it.
+fn locked(folder: &Path, pace: &Pace) -> Result<Lock> {
+    let path = journal::path_in(folder);
+    let lock = match pace.stop.load(std::sync::atomic::Ordering::Relaxed) {
+        true => Lock::share(&path)?,
+        false => Lock::take(&path)?,
+    };
+    lock.ok_or_else(|| {
+        Error::outside("another process is at work on this run")
+            .in_file(folder)
+            .mend("wait until it has ended, then try again")
+    })
 }
 
 fn add_store(bench: &mut Bench, name: &str, store: Store) -> Result<u16> {

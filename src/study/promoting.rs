@@ -77,6 +77,10 @@ impl Case<'_> {
     /// What people said: the last word on a learning of this run counts.
     fn permission(&self, verdict: &LearningVerdict, ledger: &Ledger) -> Permission {
         let run = self.asked.fingerprint();
+        let is_own = |by: &str| {
+            let plain = |it: &str| it.trim().to_lowercase();
+            self.policy.review.four_eyes && plain(by) == plain(self.by)
+        };
         let said = ledger.entries().rev().find_map(|it| match it {
             Entry::Approval {
                 run: of,
@@ -85,14 +89,14 @@ impl Case<'_> {
                 by,
                 because,
                 ..
-            } if *of == run && *learning == verdict.id => Some((*approved, by, because)),
+            } if *of == run && *learning == verdict.id && !(*approved && is_own(by)) => {
+                Some((*approved, by, because))
+            }
             _ => None,
         });
-        let is_own = |by: &str| self.policy.review.four_eyes && by == self.by;
         match said {
             Some((false, by, because)) => Permission::Refused(format!("{because} ({by})")),
-            Some((true, by, _)) if !is_own(by) => Permission::Given,
-            Some((true, ..)) => Permission::Awaited,
+            Some((true, ..)) => Permission::Given,
             None if self.policy.review.mode == "manual" => Permission::Awaited,
             None if verdict.verdict == Verdict::Promote => Permission::Given,
             None => Permission::Awaited,

@@ -258,3 +258,32 @@ fn a_store_that_does_harm_is_put_back() {
         Some(0)
     );
 }
+
+#[test]
+fn two_stores_never_share_a_night() {
+    let folder = TemporaryFolder::create("two-stores").unwrap();
+    let night = |suite: &str, store: &str| {
+        let suite = repository()
+            .join("scenarios")
+            .join(suite)
+            .display()
+            .to_string();
+        let words = [
+            "cycle", &suite, "--store", store, "--runs", "runs", "--preset", "smoke", "-q",
+        ];
+        let said = say(folder.path(), words);
+        assert_eq!(said.code, Some(0), "{}\n{}", said.answer, said.talk);
+    };
+    night("legal-desk", "one");
+    night("operations", "two");
+    let shown = say(folder.path(), ["ledger", "show", "two"]).answer;
+    assert!(
+        shown.contains(" of operations by ") && !shown.contains("legal-desk"),
+        "{shown}"
+    );
+    let unnamed = say(
+        folder.path(),
+        ["cycle", "x", "--store", "one", "--night", " "],
+    );
+    assert_eq!(unnamed.code, Some(2), "{}", unnamed.talk);
+}

@@ -20,9 +20,9 @@ use crate::{
         progress::Progress,
         speech,
     },
-    domain::memory::Store,
+    domain::{id::Digest, memory::Store},
     draw::Key,
-    error::Result,
+    error::{Error, ErrorKind, Result},
     files,
     formats::memory::learnings,
     promotion::{
@@ -50,19 +50,32 @@ const UNATTENDED: &str = "cycle";
 /// Plays a night, or finishes one that was cut short.
 pub fn cycle(args: &CycleArgs) -> Result<Exit> {
     let custody = Custody::of(&args.store)?;
+    check_args(args)?;
     let _lock = custody.lock()?;
     let policy = settle::policy(args.policy.as_deref())?;
     let mut ledger = Ledger::open(&custody.ledger_path())?;
-    let in_force = custody.settle(&ledger)?;
+    let (in_force, _) = custody.settle(&ledger)?;
     if let Some(ended) = args.night.as_ref().and_then(|it| ended(&ledger, it)) {
         speech::answer(&format!("this night ended before: {}", ended.word));
         return Ok(Exit::from_code(ended.exit));
     }
-    let night = match open_night(&ledger) {
-        Some(night) => night,
-        None => begin_night(args, &custody, &mut ledger, &in_force)?,
+    let (night, played) = match open_night(&ledger) {
+        Some(night) => match play(args, &custody, &night, &ledger) {
+            Err(fault) if fault.kind() == ErrorKind::Integrity => {
+                abandon(&mut ledger, &night, &fault)?;
+                let night = begin_night(args, &custody, &mut ledger, &in_force)?;
+                let played = play(args, &custody, &night, &ledger)?;
+                (night, played)
+            }
+            played => (night, played?),
+        },
+        None => {
+            let night = begin_night(args, &custody, &mut ledger, &in_force)?;
+            let played = play(args, &custody, &night, &ledger)?;
+            (night, played)
+        }
     };
-    let Some(played) = play(args, &custody, &night, &ledger)? else {
+    let Some(played) = played else {
         speech::remark("interrupted; the same command goes on with this night");
         return Ok(Exit::Interrupted);
     };
@@ -74,6 +87,45 @@ pub fn cycle(args: &CycleArgs) -> Result<Exit> {
         played: &played,
     };
     pass.decide()
+}
+
+fn check_args(args: &CycleArgs) -> Result<()> {
+    if args.night.as_ref().is_some_and(|it| it.trim().is_empty()) {
+        return Err(Error::usage("a night needs a name").mend("such as `--night 2026-01-31`"));
+    }
+    let is_export = args
+        .store
+        .extension()
+        .is_some_and(|it| it == "json" || it == "jsonl");
+    if files::exists(&args.store) && !args.store.is_dir() && !is_export {
+        return Err(Error::usage("nights need a store that can grow")
+            .in_file(&args.store)
+            .mend("name a folder or an export; a single text holds one file"));
+    }
+    Ok(())
+}
+
+/// Ends a night that cannot be gone on with, since what it was begun with has changed.
+fn abandon(ledger: &mut Ledger, night: &Night, fault: &Error) -> Result<()> {
+    speech::remark(&format!(
+        "night {} is given up: {}",
+        night.night,
+        fault.what()
+    ));
+    let end = NightEnd {
+        word: "abandoned".to_owned(),
+        exit: Exit::Integrity.code(),
+        store: night.began_with.clone(),
+        learnings: 0,
+        added: 0,
+        left: 0,
+        rates: BTreeMap::new(),
+    };
+    let night = Night {
+        ended: Some(end),
+        ..night.clone()
+    };
+    ledger.append(Entry::Night(night), &moment())
 }
 
 /// What came of a night of this name, if it ended.
@@ -129,7 +181,10 @@ fn folder_of(args: &CycleArgs, custody: &Custody, name: &str) -> PathBuf {
         .chars()
         .map(|it| if is_plain(it) { it } else { '-' })
         .collect();
-    runs.join(format!("night-{plain}"))
+    // The digest keeps nights apart whose names, or whose stores', differ only in what a folder cannot be called.
+    let store = custody.store_path().display().to_string();
+    let mark = Digest::of_parts([store.as_bytes(), name.as_bytes()]);
+    runs.join(format!("night-{plain}-{}", &mark.short()[..6]))
 }
 
 /// A night with everything played.
@@ -148,7 +203,11 @@ fn play(
 ) -> Result<Option<Played>> {
     let folder = PathBuf::from(&night.folder);
     let asked = match files::exists(&folder.join("run.json")) {
-        true => resumed(&folder)?,
+        true => {
+            let asked = resumed(&folder)?;
+            check_own(&asked, args, night)?;
+            asked
+        }
         false => {
             let asked = settle::asked(typed(args, custody, night, ledger.head().to_string())?)?;
             begin_in(&asked, &folder)?;
@@ -166,6 +225,22 @@ fn play(
         finished,
         folder,
     }))
+}
+
+/// Refuses a run that this night did not ask for.
+fn check_own(asked: &Asked, args: &CycleArgs, night: &Night) -> Result<()> {
+    let is_own = asked.seed == night.seed
+        && asked.suite.digests.get("memory") == Some(&night.began_with)
+        && Path::new(&asked.typed.suite) == args.suite
+        && asked.typed.world_seed == args.world_seed;
+    if is_own {
+        return Ok(());
+    }
+    Err(
+        Error::integrity("the folder of this night holds a run it did not ask for")
+            .in_file(Path::new(&night.folder))
+            .mend("name another folder by `--runs`"),
+    )
 }
 
 fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Result<Typed> {
@@ -229,7 +304,7 @@ impl Pass<'_> {
             by: UNATTENDED,
         };
         case.tell(&mut self.ledger, &moment())?;
-        let in_force = self.custody.settle(&self.ledger)?;
+        let (in_force, _) = self.custody.settle(&self.ledger)?;
         let selection = case.selection(&in_force, &self.ledger)?;
         let did = match self.done() {
             Some(word) => word,
@@ -249,13 +324,13 @@ impl Pass<'_> {
 
     /// What this night did already, before it was cut short.
     fn done(&self) -> Option<String> {
-        let mut entries = self.ledger.entries().rev();
+        let own = self.played.asked.fingerprint();
+        let entries = self.ledger.entries().rev();
         entries
-            .by_ref()
             .take_while(|it| !matches!(it, Entry::Night(_)))
             .find_map(|it| match it {
-                Entry::Promotion { .. } => Some("promoted".to_owned()),
-                Entry::Rollback { .. } => Some("rolled back".to_owned()),
+                Entry::Promotion { run, .. } if *run == own => Some("promoted".to_owned()),
+                Entry::Rollback { by, .. } if by == UNATTENDED => Some("rolled back".to_owned()),
                 _ => None,
             })
     }

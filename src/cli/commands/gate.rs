@@ -14,6 +14,7 @@ use crate::{
         exit::Exit,
         speech,
     },
+    domain::task::Split,
     error::Result,
     files,
     promotion::{
@@ -74,6 +75,8 @@ pub fn baseline_for(asked: &Asked, path: Option<&Path>) -> Result<Option<Baselin
     };
     let baseline = Baseline::parse(&files::read_text(path)?, path)?;
     baseline.check(&ruler(asked), path)?;
+    let tasks = asked.suite.split(Split::Test).map(|(_, task)| task);
+    baseline.check_tasks(tasks, path)?;
     Ok(Some(baseline))
 }
 

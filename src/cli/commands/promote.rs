@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result, count},
     files,
     promotion::{
-        ledger::{Custody, Ledger, entry::Done},
+        ledger::{Custody, Entry, Ledger, entry::Done},
         selection::Selection,
     },
     report::card::{self, CardFacts},
@@ -33,9 +33,13 @@ use crate::{
 pub fn promote(args: &PromoteArgs) -> Result<Exit> {
     let custody = Custody::of(&args.to)?;
     let _lock = custody.lock()?;
-    let mut ledger = Ledger::open(&custody.ledger_path())?;
-    let in_force = custody.settle(&ledger)?;
+    let (mut ledger, in_force, was_cut) = opened(args, &custody)?;
     let Some(run) = &args.run else {
+        let last = ledger.entries().rev().find(|it| it.replaced().is_some());
+        if was_cut && matches!(last, Some(Entry::Rollback { .. })) {
+            speech::answer(&pin(&ledger));
+            return Ok(Exit::Done);
+        }
         return undo(args, &custody, &mut ledger, &in_force);
     };
     let file = read_run_file(run)?;
@@ -69,18 +73,39 @@ pub fn promote(args: &PromoteArgs) -> Result<Exit> {
     let waiting = selection.count(Done::Waits);
     if 0 < waiting {
         lines.push(format!(
-            "{} for a person: dreameval review {} --to {}",
+            "{} for a person: dreameval review {} --to {}{}",
             match waiting {
                 1 => "1 learning waits".to_owned(),
                 many => format!("{many} learnings wait"),
             },
             run.display(),
-            args.to.display()
+            args.to.display(),
+            policy_words(args.policy.as_deref())
         ));
     }
     lines.push(pin(&ledger));
     speech::answer(&lines.join("\n"));
     Ok(Exit::Done)
+}
+
+/// The ledger and the store in force; whether a change that was cut short had to be finished first. Saying what would be
+/// done touches neither.
+fn opened(args: &PromoteArgs, custody: &Custody) -> Result<(Ledger, Store, bool)> {
+    if args.dry_run {
+        let ledger = Ledger::read(&custody.ledger_path())?;
+        return Ok((ledger, custody.in_force()?, false));
+    }
+    let ledger = Ledger::open(&custody.ledger_path())?;
+    let (in_force, was_cut) = custody.settle(&ledger)?;
+    if was_cut {
+        speech::remark("the last change of this store had been cut short; it is finished now");
+    }
+    Ok((ledger, in_force, was_cut))
+}
+
+/// The policy a next command must be given too.
+pub fn policy_words(policy: Option<&Path>) -> String {
+    policy.map_or_else(String::new, |it| format!(" --policy {}", it.display()))
 }
 
 /// The head, to be kept where the ledger is not.
@@ -99,6 +124,10 @@ fn undo(
         args.because.as_deref().unwrap_or("asked to"),
     );
     let back = promoting::undo((custody, ledger), in_force, said, &moment())?;
+    if back.is_some() {
+        // It tells of a set that is no longer in force.
+        files::remove(&custody.beside(".card.md"))?;
+    }
     let Some(back) = back else {
         return Err(Error::usage("there is no promotion left to undo")
             .in_file(&custody.ledger_path())

@@ -58,7 +58,7 @@ pub fn read_run_file(folder: &Path) -> Result<RunFile> {
 /// # Errors
 /// Anything it was made from has changed, or it is not finished.
 pub fn again(file: &RunFile, folder: &Path, runtime: &Runtime) -> Result<(Asked, Finished)> {
-    let asked = settle::asked(file.asked.clone())?;
+    let asked = settle::asked_again(file.asked.clone(), folder)?;
     file.check(&asked, &folder.join("run.json"))?;
     let mut pace = pace(None);
     pace.stop.store(true, std::sync::atomic::Ordering::Relaxed);

@@ -5,7 +5,7 @@ use crate::{
         args::ReviewArgs,
         commands::{
             clock::moment,
-            promote::pin,
+            promote::{pin, policy_words},
             report::{again, read_run_file},
             runtime, settle,
         },
@@ -40,7 +40,7 @@ pub fn review(args: &ReviewArgs) -> Result<Exit> {
     let custody = Custody::of(&args.to)?;
     let _lock = custody.lock()?;
     let mut ledger = Ledger::open(&custody.ledger_path())?;
-    let in_force = custody.settle(&ledger)?;
+    let (in_force, _) = custody.settle(&ledger)?;
     let file = read_run_file(&args.run)?;
     let policy = settle::policy(args.policy.as_deref())?;
     let (asked, finished) = again(&file, &args.run, &runtime()?)?;
@@ -64,16 +64,18 @@ pub fn review(args: &ReviewArgs) -> Result<Exit> {
         speech::answer(&waiting(args, &finished, &conclusion, &selection)?);
         return Ok(Exit::Done);
     }
-    let (Some(by), Some(because)) = (&args.by, &args.because) else {
+    let (Some(by), Some(because)) = (said(args.by.as_ref()), said(args.because.as_ref())) else {
         return Err(Error::usage("an approval needs a name and a reason")
             .mend("add `--by NAME --because \"…\"`"));
     };
+    for (id, approved) in &words {
+        check_open(known(id, &conclusion)?, *approved, &selection)?;
+        if policy.review.four_eyes {
+            check_author(candidate(&finished)?, id, &by)?;
+        }
+    }
     for (id, approved) in words {
         let verdict = known(id, &conclusion)?;
-        check_open(verdict, approved, &selection)?;
-        if policy.review.four_eyes {
-            check_author(candidate(&finished)?, id, by)?;
-        }
         let entry = Entry::Approval {
             run: asked.fingerprint(),
             learning: verdict.id.clone(),
@@ -85,21 +87,30 @@ pub fn review(args: &ReviewArgs) -> Result<Exit> {
         ledger.append(entry, &moment())?;
     }
     speech::answer(&format!(
-        "noted: {} approved, {} rejected by {by}\nnext: dreameval promote {} --to {}\n{}",
+        "noted: {} approved, {} rejected by {by}\nnext: dreameval promote {} --to {}{}\n{}",
         args.approve.len(),
         args.reject.len(),
         args.run.display(),
         args.to.display(),
+        policy_words(args.policy.as_deref()),
         pin(&ledger)
     ));
     Ok(Exit::Done)
+}
+
+/// What was typed, unless it is blank.
+fn said(typed: Option<&String>) -> Option<String> {
+    typed
+        .map(|it| it.trim().to_owned())
+        .filter(|it| !it.is_empty())
 }
 
 /// Nobody approves what they wrote.
 fn check_author(arm: &Arm, id: &str, by: &str) -> Result<()> {
     let learning = arm.learnings.iter().find(|it| it.id.as_str() == id);
     let author = learning.and_then(|it| author(arm.store.bytes_of(&it.source)?));
-    if author != Some(by) {
+    let is_same = |it: &str| it.trim().to_lowercase() == by.trim().to_lowercase();
+    if !author.is_some_and(is_same) {
         return Ok(());
     }
     Err(
@@ -183,9 +194,10 @@ fn waiting(
         return Ok("nothing waits for review".to_owned());
     }
     pages.push(format!(
-        "next: dreameval review {} --to {} --approve ID --by NAME --because \"…\" (or --reject ID)",
+        "next: dreameval review {} --to {}{} --approve ID --by NAME --because \"…\" (or --reject ID)",
         args.run.display(),
-        args.to.display()
+        args.to.display(),
+        policy_words(args.policy.as_deref())
     ));
     Ok(pages.join("\n\n"))
 }

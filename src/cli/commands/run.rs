@@ -25,6 +25,7 @@ use crate::{
     },
     error::{Error, Result},
     files,
+    promotion::{baseline::Baseline, policy::Policy},
     runner::{Pace, event::Event, reuse::Earlier},
     study::{
         self,
@@ -48,14 +49,12 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
                 return Ok(Exit::Done);
             }
             let earlier = earlier(&asked)?;
+            wished(args, &asked, &policy)?;
             let folder = begin(&asked, args.out.as_deref())?;
             (asked, earlier, folder)
         }
     };
-    let wish = match args.gate {
-        true => Some(gate::baseline_for(&asked, args.baseline.as_deref())?),
-        false => None,
-    };
+    let wish = wished(args, &asked, &policy)?;
     let runtime = runtime()?;
     let pace = pace(args.jobs);
     let mut progress = Progress::new(args.voice.quiet);
@@ -92,13 +91,30 @@ fn earlier(asked: &Asked) -> Result<Earlier> {
     Ok(earlier)
 }
 
+/// The gate that was asked for, checked before anything is played.
+fn wished(args: &RunArgs, asked: &Asked, policy: &Policy) -> Result<Option<Option<Baseline>>> {
+    if !args.gate {
+        return Ok(None);
+    }
+    let file = gate::baseline_for(asked, args.baseline.as_deref())?;
+    let arm = &policy.gate.baseline;
+    let is_own = asked.extra.iter().any(|(name, _)| name.as_str() == arm);
+    if file.is_none() && !asked.wants(arm) && !is_own {
+        return Err(Error::usage(format!(
+            "the gate is to hold the run against arm `{arm}`, which is not among `--arms`"
+        ))
+        .mend("add it to `--arms`, name another as `gate.baseline` in the policy, or give `--baseline FILE`"));
+    }
+    Ok(Some(file))
+}
+
 /// The run of a folder, if nothing it was made from has changed.
 ///
 /// # Errors
 /// Something has.
 pub fn resumed(folder: &Path) -> Result<Asked> {
     let file = read_run_file(folder)?;
-    let asked = settle::asked(file.asked.clone())?;
+    let asked = settle::asked_again(file.asked.clone(), folder)?;
     file.check(&asked, &folder.join("run.json"))?;
     Ok(asked)
 }
@@ -130,6 +146,7 @@ fn begin(asked: &Asked, out: Option<&Path>) -> Result<PathBuf> {
 /// The disk fails.
 pub fn begin_in(asked: &Asked, folder: &Path) -> Result<()> {
     files::create_folder(&folder.join("transcripts"))?;
+    settle::keep_given(asked, folder)?;
     let mut file = RunFile::of(asked);
     file.times.insert("began".to_owned(), now());
     write_run_file(&file, folder)

@@ -17,7 +17,10 @@ use crate::{
     dreaming::{Dreamer, command::ProgramDreamer, controls::Control, embedded::Reference},
     error::{Error, Result, did_you_mean},
     files,
-    formats::{memory::read_store, suite::load_suite},
+    formats::{
+        memory::{read_store, write_store},
+        suite::load_suite,
+    },
     process::{PREFIX, Program, is_set},
     promotion::{
         ledger::{Custody, Ledger},
@@ -162,6 +165,55 @@ fn fitting_agent(typed: &Typed, suite: &Suite) -> Result<Arc<dyn Agent>> {
         ),
     }
 }
+
+/// The run of a folder again, with the stores it was given as they were then.
+///
+/// # Errors
+/// As [`asked`].
+pub fn asked_again(typed: Typed, folder: &Path) -> Result<Asked> {
+    let given = |name: &str, path: &str| {
+        let kept = folder.join(GIVEN).join(name);
+        match files::exists(&kept) {
+            true => kept.display().to_string(),
+            false => path.to_owned(),
+        }
+    };
+    let arm = |arm: &String| match arm.split_once('=') {
+        Some((name, path)) => format!("{name}={}", given(&format!("arms/{name}"), path)),
+        None => arm.clone(),
+    };
+    let places = Typed {
+        memory: typed.memory.as_ref().map(|it| given("memory", it)),
+        stored: typed.stored.as_ref().map(|it| given("stored", it)),
+        arms: typed.arms.iter().map(arm).collect(),
+        ..typed.clone()
+    };
+    Ok(Asked {
+        typed,
+        ..asked(places)?
+    })
+}
+
+/// Keeps the stores a run is given, so that it can be read again after they have changed.
+///
+/// # Errors
+/// The disk fails, or a store cannot stand in a folder.
+pub fn keep_given(asked: &Asked, folder: &Path) -> Result<()> {
+    let place = folder.join(GIVEN);
+    if let Some(store) = &asked.memory {
+        write_store(store, &place.join("memory"))?;
+    }
+    if asked.typed.stored.is_some() {
+        write_store(&asked.suite.memory, &place.join("stored"))?;
+    }
+    for (name, store) in &asked.extra {
+        write_store(store, &place.join("arms").join(name.as_str()))?;
+    }
+    Ok(())
+}
+
+/// The folder of a run that holds the stores it was given.
+const GIVEN: &str = "given";
 
 fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
     // An arm's name becomes that of a folder.

@@ -160,22 +160,22 @@ impl Custody {
         replace_store(new, &self.store)
     }
 
-    /// The store in force, after finishing a replacement that was cut short.
+    /// The store in force, after finishing a replacement that was cut short, and whether one was.
     ///
     /// # Errors
     /// Integrity: the store is neither what the ledger says nor what it was before.
-    pub fn settle(&self, ledger: &Ledger) -> Result<Store> {
+    pub fn settle(&self, ledger: &Ledger) -> Result<(Store, bool)> {
         let now = self.in_force()?;
         let digest = now.digest();
         match ledger.entries().rev().find_map(Entry::replaced) {
-            Some((_, to)) if *to == digest => Ok(now),
+            Some((_, to)) if *to == digest => Ok((now, false)),
             Some((from, to)) if *from == digest => {
                 let store = self.recall(to)?;
                 replace_store(&store, &self.store)?;
-                Ok(store)
+                Ok((store, true))
             }
             Some((_, to)) => Err(self.strayed(to, &digest)),
-            None => Ok(now),
+            None => Ok((now, false)),
         }
     }
 
@@ -192,11 +192,26 @@ impl Custody {
         ))
     }
 
+    fn no_ledger(&self) -> Error {
+        let path = self.ledger_path();
+        match files::exists(&self.beside(".history")) {
+            true => Error::integrity("the ledger of this store is gone")
+                .in_file(&path)
+                .mend("restore it from the repository or a backup"),
+            false => Error::input("there is no ledger beside this store")
+                .in_file(&path)
+                .mend("check the store's path; `promote` and `cycle` begin a ledger"),
+        }
+    }
+
     /// Checks the chain, every kept store, and the store in force against each other.
     ///
     /// # Errors
     /// Integrity: something is not what was written, all faults told together.
     pub fn verify(&self, pinned: Option<&str>) -> Result<Ledger> {
+        if !files::exists(&self.ledger_path()) {
+            return Err(self.no_ledger());
+        }
         let ledger = Ledger::read(&self.ledger_path())?;
         let mut faults = Vec::new();
         if let Some(pinned) = pinned {
