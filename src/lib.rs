@@ -9,6 +9,7 @@ pub mod domain;
 pub mod files;
 pub mod statistics;
 
+pub mod http;
 pub mod process;
 
 pub mod environment;
