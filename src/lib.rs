@@ -12,6 +12,7 @@ pub mod statistics;
 pub mod http;
 pub mod process;
 
+pub mod chat;
 pub mod environment;
 pub mod formats;
 
