@@ -1,5 +1,6 @@
 //! Who attempts a task. Agents know their brief, their memory and the place; never a task, a grader or a world.
 
+pub mod chat;
 pub mod embedded;
 pub mod scripted;
 
@@ -21,6 +22,11 @@ pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + '
 pub trait Agent: Send + Sync {
     /// Stable across releases: it is part of a run's fingerprint.
     fn name(&self) -> String;
+
+    /// Whether it waits for someone else, so that trials take seconds and nothing can couple the luck of arms.
+    fn is_remote(&self) -> bool {
+        false
+    }
 
     /// Attempts one task. Returns a fault only when the harness, not the agent, let us down.
     fn attempt<'a>(&'a self, work: Work<'a>) -> Boxed<'a, Attempt>;

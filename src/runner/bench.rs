@@ -102,7 +102,7 @@ impl Bench {
             });
         }
         Ok(Self {
-            is_quick: suite.world().is_some(),
+            is_quick: suite.world().is_some() && !agent.is_remote(),
             grounds: reuse::grounds(&suite, &agent.name())?,
             suite,
             agent,
@@ -236,11 +236,16 @@ impl Bench {
         let arm = &self.arms[usize::from(trial.arm)];
         let given: Vec<Given<'_>> = self.given(trial, arm);
         let key = trial.key(self.seed, task.id.as_str(), arm.name.as_str());
+        let own = if self.agent.is_remote() {
+            trial.own_key(key, arm.name.as_str())
+        } else {
+            key.word("agent")
+        };
         let work = |place| Work {
             brief: &task.brief,
             memory: &given,
             place,
-            key: key.word("agent"),
+            key: own,
             keep_events: trial.keeps_transcript || task.canary.is_some(),
         };
         let attempt;
