@@ -11,7 +11,9 @@ use serde_json::Value;
 use crate::{
     draw::Key,
     error::{Error, Result, did_you_mean},
-    http::{Client, Credential, Failure, Method, Repeat, Request, Response, Secret, Settings},
+    http::{
+        Client, Credential, Failure, Method, Repeat, Request, Response, Secret, Settings, Transport,
+    },
 };
 
 pub use prices::{LongPrice, Price, Prices};
@@ -280,7 +282,9 @@ impl Model {
     /// A key is missing, a setting does not suit the model, or the connection cannot be prepared.
     pub fn new(mut choice: Choice, settings: Settings) -> Result<Self> {
         let provider = choice.provider;
-        if choice.key.as_ref().is_none_or(Secret::is_empty) && choice.base_url.is_none() {
+        let is_offline = matches!(settings.transport, Transport::Replay(_));
+        let has_key = choice.key.as_ref().is_some_and(|it| !it.is_empty());
+        if !has_key && choice.base_url.is_none() && !is_offline {
             return Err(
                 Error::usage(format!("`{}` asks for a key", provider.word())).mend(format!(
                     "set {}, or name a server of your own with `--base-url`",
@@ -366,8 +370,9 @@ impl Model {
                 openai::body(&self.choice, turn),
             ),
         };
+        let body = body.to_string();
         // About four bytes make a token; the true count is settled below.
-        let estimate = body.to_string().len() as u64 / 4;
+        let estimate = body.len() as u64 / 4;
         let request = Request {
             method: Method::Post,
             path,

@@ -126,8 +126,8 @@ impl Cassette {
 
     /// Counts a request and says which it is.
     pub fn key(&self, request: &Request<'_>) -> Key {
-        let body = request.body.map(Value::to_string).unwrap_or_default();
-        let parts = [request.method.word(), request.path, &body];
+        let body = request.body.unwrap_or_default();
+        let parts = [request.method.word(), request.path, body];
         let digest = Digest::of_parts(parts.iter().map(|it| it.as_bytes()));
         let take = request.address.draw(0);
         let mut counts = lock(&self.counts);
@@ -162,7 +162,7 @@ impl Cassette {
             nth: key.nth,
             method: request.method,
             path: request.path.to_owned(),
-            body: request.body.cloned(),
+            body: request.body.and_then(|it| serde_json::from_str(it).ok()),
             came,
         };
         let mut line = serde_json::to_vec(&tape)
@@ -190,7 +190,7 @@ impl Cassette {
     }
 
     fn missing(&self, request: &Request<'_>) -> String {
-        let body = request.body.map(Value::to_string).unwrap_or_default();
+        let body = request.body.unwrap_or_default();
         let mut by_line = BTreeMap::new();
         for (line, tape) in self.tapes.values() {
             if tape.method == request.method && tape.path == request.path {
@@ -199,7 +199,7 @@ impl Cassette {
             }
         }
         let nearest = by_line.iter().rev().max_by_key(|(_, (tape, text))| {
-            (alike(text, &body), tape.take == request.address.draw(0))
+            (alike(text, body), tape.take == request.address.draw(0))
         });
         let asked = format!("no tape of {} {}", request.method.word(), request.path);
         let Some((line, (_, text))) = nearest else {
@@ -209,11 +209,11 @@ impl Cassette {
         if *text == body {
             return format!("{asked}; {at} holds the same request of another trial or repeat");
         }
-        let from = first_difference(text, &body);
+        let from = first_difference(text, body);
         format!(
             "{asked}; the nearest is {at}, which has `{}` where this one has `{}`",
             around(text, from),
-            around(&body, from)
+            around(body, from)
         )
     }
 }

@@ -144,8 +144,8 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// Headers besides the key; never secret.
     pub headers: &'a [(&'static str, String)],
-    /// The body.
-    pub body: Option<&'a Value>,
+    /// The body, as JSON with its keys in order: requests with the same body have the same text.
+    pub body: Option<&'a str>,
     /// Whether it may be made again.
     pub repeat: Repeat,
     /// The address of the trial that asks: its recordings are found by it, and its waits drawn from it.
@@ -185,8 +185,7 @@ pub enum Failure {
 /// One provider, for all trials of a run.
 #[derive(Debug)]
 pub struct Client {
-    wire: Wire,
-    tapes: Tapes,
+    source: Source,
     tries: u32,
     limiter: Limiter,
     breaker: Breaker,
@@ -194,9 +193,9 @@ pub struct Client {
 }
 
 #[derive(Debug)]
-enum Tapes {
-    Live,
-    Record(Cassette),
+enum Source {
+    Live(Wire),
+    Record(Wire, Cassette),
     Replay(Cassette),
 }
 
@@ -207,11 +206,12 @@ impl Client {
     /// The base address or the key cannot be used, or the cassette cannot be opened.
     pub fn new(settings: Settings) -> Result<Self> {
         Ok(Self {
-            wire: Wire::new(&settings)?,
-            tapes: match &settings.transport {
-                Transport::Live => Tapes::Live,
-                Transport::Record(path) => Tapes::Record(Cassette::record(path)?),
-                Transport::Replay(path) => Tapes::Replay(Cassette::replay(path)?),
+            source: match &settings.transport {
+                Transport::Live => Source::Live(Wire::new(&settings)?),
+                Transport::Record(path) => {
+                    Source::Record(Wire::new(&settings)?, Cassette::record(path)?)
+                }
+                Transport::Replay(path) => Source::Replay(Cassette::replay(path)?),
             },
             tries: settings.tries.max(1),
             limiter: Limiter::new(settings.limits),
@@ -235,12 +235,12 @@ impl Client {
     /// # Errors
     /// There is no answer.
     pub async fn send(&self, request: &Request<'_>) -> std::result::Result<Response, Failure> {
-        match &self.tapes {
-            Tapes::Live => self.ask(request).await,
-            Tapes::Replay(cassette) => cassette.play(request),
-            Tapes::Record(cassette) => {
+        match &self.source {
+            Source::Live(wire) => self.ask(wire, request).await,
+            Source::Replay(cassette) => cassette.play(request),
+            Source::Record(wire, cassette) => {
                 let key = cassette.key(request);
-                let came = self.ask(request).await;
+                let came = self.ask(wire, request).await;
                 let kept = cassette.keep(key, request, &came);
                 kept.map_err(|fault| Failure::Tape(fault.to_string()))?;
                 came
@@ -248,14 +248,18 @@ impl Client {
         }
     }
 
-    async fn ask(&self, request: &Request<'_>) -> std::result::Result<Response, Failure> {
+    async fn ask(
+        &self,
+        wire: &Wire,
+        request: &Request<'_>,
+    ) -> std::result::Result<Response, Failure> {
         let mut tried = 0;
         loop {
             self.limiter.admit(&self.clock, request.tokens).await;
             if let Some(told) = self.breaker.down() {
                 return Err(Failure::Down(told));
             }
-            let exchange = self.wire.exchange(request).await;
+            let exchange = wire.exchange(request).await;
             if let Ok(answer) = &exchange {
                 self.limiter.learn(&self.clock, answer);
             }
@@ -276,7 +280,10 @@ impl Client {
             self.breaker.note(sign);
         }
         let no_answer = |told: String| {
-            let times = crate::error::count(tries as usize, "try").replace("trys", "tries");
+            let times = match tries {
+                1 => "1 try".to_owned(),
+                more => format!("{more} tries"),
+            };
             Failure::NoAnswer(format!("{told} ({times})"))
         };
         match exchange {

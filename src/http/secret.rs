@@ -1,6 +1,6 @@
 //! Keys: a text that no error, log or debug print ever shows.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// A key or token. It can be compared with nothing, printed nowhere, and leaves this folder only inside a header.
 #[derive(Clone)]
@@ -21,11 +21,11 @@ impl Secret {
     }
 
     /// The text without the key, for what a server or a library says: some repeat the key they were given.
-    pub fn scrub(&self, text: &str) -> String {
-        if self.0.is_empty() {
-            return text.to_owned();
+    pub fn scrub<'text>(&self, text: &'text str) -> Cow<'text, str> {
+        if self.0.is_empty() || !text.contains(&self.0) {
+            return Cow::Borrowed(text);
         }
-        text.replace(&self.0, HIDDEN)
+        Cow::Owned(text.replace(&self.0, HIDDEN))
     }
 
     /// The key itself, for the one header that carries it.

@@ -114,7 +114,9 @@ impl Wire {
 
     /// Sends a request once and reads the answer to its end.
     pub async fn exchange(&self, request: &Request<'_>) -> std::result::Result<Answer, Broken> {
-        let left = request.seconds_left.map(Duration::from_secs_f64);
+        let left = request
+            .seconds_left
+            .and_then(|it| Duration::try_from_secs_f64(it).ok());
         let deadline = left.map_or(self.total, |left| left.min(self.total));
         let is_own_limit = deadline < self.total;
         let began = Instant::now();
@@ -127,7 +129,10 @@ impl Wire {
                 _ if fault.is_timeout() => How::Late,
                 _ => How::Cut,
             },
-            told: self.secret.scrub(&innermost(&fault.without_url())),
+            told: self
+                .secret
+                .scrub(&innermost(&fault.without_url()))
+                .into_owned(),
         };
         let mut response = self
             .prepared(request)
@@ -140,7 +145,7 @@ impl Wire {
             .headers()
             .iter()
             .filter_map(|(name, value)| {
-                let value = self.secret.scrub(value.to_str().ok()?);
+                let value = self.secret.scrub(value.to_str().ok()?).into_owned();
                 Some((name.as_str().to_owned(), value))
             })
             .collect();
@@ -154,11 +159,12 @@ impl Wire {
                 });
             }
         }
-        let text = self.secret.scrub(&String::from_utf8_lossy(&bytes));
+        let text = String::from_utf8_lossy(&bytes);
+        let text = self.secret.scrub(&text);
         Ok(Answer {
             status,
             headers,
-            body: serde_json::from_str(&text).map_err(|_| text),
+            body: serde_json::from_str(&text).map_err(|_| text.into_owned()),
             seconds: (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         })
     }
@@ -179,7 +185,7 @@ impl Wire {
         if let Some(body) = request.body {
             prepared = prepared
                 .header("content-type", "application/json")
-                .body(body.to_string());
+                .body(body.to_owned());
         }
         prepared
     }

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -37,7 +37,9 @@ use tokio::{
 };
 
 use crate::{
-    model_server::{Act, INPUT, OUTPUT, Seen, Server, anthropic, clerk},
+    model_server::{
+        Act, INPUT, OUTPUT, Seen, Server, anthropic, assert_results_follow_calls, clerk,
+    },
     program::post_room,
 };
 
@@ -167,8 +169,15 @@ fn always(provider: Provider, tries: u32, act: Act) -> (Played, usize) {
 fn a_model_plays_a_world_through_its_tools_in_both_protocols() {
     for provider in BOTH {
         let server = steady();
-        let room = Set::of(provider, &server).room();
+        let mut set = Set::of(provider, &server);
+        let table = "[m]\ninput = 1.0\noutput = 5.0\ncache_read = 0.1\n";
+        set.choice
+            .prices
+            .extend(table, Path::new("prices.toml"))
+            .unwrap();
+        let room = set.room();
         let played = room.play();
+        server.seen().iter().for_each(assert_results_follow_calls);
         let is_sent = |it: &&Played| match &it.record.outcome {
             Outcome::Graded(grade) => grade.criteria[0].1,
             Outcome::Broken(told) => panic!("{told}"),
@@ -180,7 +189,14 @@ fn a_model_plays_a_world_through_its_tools_in_both_protocols() {
         let turns = usage.input_tokens.unwrap() / INPUT;
         assert_eq!(usage.output_tokens, Some(turns * OUTPUT));
         assert_eq!(usage.cache_read_tokens, Some(turns * 7));
-        assert_eq!(usage.cost_usd, None);
+        let cost = turns as f64 * (100.0 + 10.0 * 5.0 + 7.0 * 0.1) / 1e6;
+        assert!((usage.cost_usd.unwrap() - cost).abs() < 1e-12);
+        // The clerk converts before it opens, as the store's first note says of some letters.
+        assert!(
+            played
+                .iter()
+                .any(|it| it.record.followed == [0] && it.record.surfaced.contains(&0))
+        );
         assert_eq!(played[0].record.stop, Some(Stop::Finished));
         assert!(server.connections() <= 8, "{}", server.connections());
     }
@@ -228,66 +244,46 @@ fn a_third_of_faults_break_no_trial_and_each_answer_is_counted_once() {
     }
 }
 
-#[test]
-fn each_lasting_fault_breaks_the_trial_with_its_own_reason() {
+/// A fault, the beginning of the reason it must give, and how often two tries may ask.
+fn lasting_faults() -> Vec<(Act, &'static str, usize)> {
     let reply = anthropic(&[json!({"type": "text", "text": "hello"})], "end_turn").to_string();
-    let overloaded =
-        json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
-    let cases = [
+    let error = |kind: &str, message: &str| json!({"type": "error", "error": {"type": kind, "message": message}});
+    let html = Act::Answer(200, Vec::new(), "<html>".to_owned());
+    let cut = "anthropic gave no answer: the connection was cut: ";
+    let late = "anthropic gave no answer: no answer in time (2 tries)";
+    let no_json = "anthropic gave no answer: the answer is not JSON: `<html>` (2 tries)";
+    let overloaded = "anthropic answered 529: overloaded_error: Overloaded";
+    let too_long = "anthropic answered 400: invalid_request_error: too long";
+    let no_content = "anthropic sent a reply that cannot be read: it has no `content`";
+    vec![
+        (Act::Drop, cut, 2),
+        (Act::Half(reply.clone()), cut, 2),
+        (Act::Drip(reply), late, 2),
+        (Act::Hang, late, 2),
+        (html, no_json, 2),
         (
-            Act::Drop,
-            "anthropic gave no answer: the connection was cut: ",
-            2,
-        ),
-        (
-            Act::Half(reply.clone()),
-            "anthropic gave no answer: the connection was cut: ",
-            2,
-        ),
-        (
-            Act::Drip(reply),
-            "anthropic gave no answer: no answer in time (2 tries)",
-            2,
-        ),
-        (
-            Act::Hang,
-            "anthropic gave no answer: no answer in time (2 tries)",
-            2,
-        ),
-        (
-            Act::Answer(200, Vec::new(), "<html>".to_owned()),
-            "anthropic gave no answer: the answer is not JSON: `<html>` (2 tries)",
-            2,
-        ),
-        (
-            Act::json(529, &overloaded),
-            "anthropic answered 529: overloaded_error: Overloaded",
+            Act::json(529, &error("overloaded_error", "Overloaded")),
+            overloaded,
             2,
         ),
         (Act::json(429, &json!({})), "anthropic answered 429: {}", 2),
         (
-            Act::json(
-                400,
-                &json!({"error": {"type": "invalid_request_error", "message": "too long"}}),
-            ),
-            "anthropic answered 400: invalid_request_error: too long",
+            Act::json(400, &error("invalid_request_error", "too long")),
+            too_long,
             1,
         ),
         (
-            Act::json(
-                200,
-                &json!({"type": "error", "error": {"type": "api_error", "message": "late"}}),
-            ),
+            Act::json(200, &error("api_error", "late")),
             "anthropic answered 200: api_error: late",
             1,
         ),
-        (
-            Act::json(200, &json!({"id": "msg_1"})),
-            "anthropic sent a reply that cannot be read: it has no `content`",
-            1,
-        ),
-    ];
-    for (act, reason, requests) in cases {
+        (Act::json(200, &json!({"id": "msg_1"})), no_content, 1),
+    ]
+}
+
+#[test]
+fn each_lasting_fault_breaks_the_trial_with_its_own_reason() {
+    for (act, reason, requests) in lasting_faults() {
         let (played, seen) = always(Provider::Anthropic, 2, act);
         let told = broken(&played);
         assert!(told.starts_with(reason), "{told}");

@@ -240,6 +240,29 @@ pub fn clerk(seen: &Seen) -> Value {
     }
 }
 
+/// Asserts what both providers answer 400 to: a call without a result in the very next place, or anything before it.
+pub fn assert_results_follow_calls(seen: &Seen) {
+    let messages = seen.body["messages"].as_array().unwrap();
+    for (at, message) in messages.iter().enumerate() {
+        let anthropic = message["content"].as_array().into_iter().flatten();
+        let asked: Vec<&Value> = anthropic
+            .filter(|it| it["type"] == "tool_use")
+            .chain(message["tool_calls"].as_array().into_iter().flatten())
+            .map(|it| &it["id"])
+            .collect();
+        let answered: Vec<&Value> = if message["tool_calls"].is_array() {
+            let next = messages.iter().skip(at + 1).take(asked.len());
+            next.map(|it| &it["tool_call_id"]).collect()
+        } else if asked.is_empty() {
+            Vec::new()
+        } else {
+            let next = messages[at + 1]["content"].as_array().unwrap();
+            next.iter().map(|it| &it["tool_use_id"]).collect()
+        };
+        assert_eq!(asked, answered, "{messages:?}");
+    }
+}
+
 /// The tools that have answered with anything but that they are busy.
 fn done(messages: &[Value]) -> BTreeSet<String> {
     let empty = Vec::new();
@@ -257,8 +280,9 @@ fn done(messages: &[Value]) -> BTreeSet<String> {
         let results = parts(message, "content");
         for result in results.iter().chain([message]) {
             let id = result.get("tool_use_id").or(result.get("tool_call_id"));
-            if id.is_some() && !result["content"].to_string().contains("service busy") {
-                done.insert(names[&id.unwrap().to_string()].clone());
+            if let Some(id) = id.filter(|_| !result["content"].to_string().contains("service busy"))
+            {
+                done.insert(names[&id.to_string()].clone());
             }
         }
     }
