@@ -71,9 +71,9 @@ fn is_repeated(answer: &Answer, repeat: Repeat) -> bool {
     }
     // A success that cannot be read is an answer cut short.
     let fits = match answer.headers.get("x-should-retry").map(String::as_str) {
+        _ if answer.status < 300 => answer.body.is_err(),
         Some("true") => true,
         Some("false") => false,
-        _ if (200..300).contains(&answer.status) => answer.body.is_err(),
         _ => matches!(answer.status, 408 | 409 | 429) || 500 <= answer.status,
     };
     fits && match repeat {

@@ -3,167 +3,38 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use dreameval::{
-    agents::chat::{Chat, Delivery},
-    chat::{Choice, Model, Provider},
+    chat::Provider,
     domain::{
-        id::ArmName,
-        memory::Store,
-        suite::Suite,
+        id::Digest,
         trial::{Outcome, Stop},
     },
     draw::Key,
     files::TemporaryFolder,
-    formats::{memory, suite::load_suite, transcript::write_session},
-    http::{Clock, Secret, Settings, Transport},
     runner::{
-        bench::{Bench, Played},
-        plan::PlannedTrial,
+        self, Keep, Pace,
+        bench::Played,
+        journal::{self, Journal, Record},
+        reuse::Earlier,
+        transcripts::{self, Pack},
     },
-    study::plan::{Amount, Roster, replay},
 };
 use serde_json::{Value, json};
-use tokio::{
-    runtime::{Builder, Runtime},
-    task::JoinSet,
-};
 
 use crate::{
+    model_room::{BOTH, Room, Set, always, broken, steady},
     model_server::{
         Act, INPUT, OUTPUT, Seen, Server, anthropic, assert_results_follow_calls, clerk,
     },
-    program::post_room,
 };
-
-const KEY: &str = "sk-planted-4242-do-not-show";
-const BOTH: [Provider; 2] = [Provider::Anthropic, Provider::OpenAi];
-
-/// A post room played by a model.
-struct Room {
-    bench: Arc<Bench>,
-    trials: Vec<PlannedTrial>,
-    runtime: Runtime,
-    agent: Arc<Chat>,
-}
-
-/// How a test differs from the default.
-struct Set {
-    settings: Settings,
-    choice: Choice,
-    repeats: u32,
-    seconds: u32,
-}
-
-impl Set {
-    fn of(provider: Provider, server: &Server) -> Self {
-        let base = match provider {
-            Provider::Anthropic => server.address.clone(),
-            Provider::OpenAi => format!("{}/v1", server.address),
-        };
-        Self {
-            settings: Settings {
-                total: Duration::from_millis(400),
-                clock: Clock::told(),
-                ..Settings::new("")
-            },
-            choice: Choice {
-                base_url: Some(base),
-                key: Some(Secret::new(KEY)),
-                ..Choice::new(provider, "m")
-            },
-            repeats: 1,
-            seconds: 60,
-        }
-    }
-
-    fn room(self) -> Room {
-        let model = Model::new(self.choice, self.settings).unwrap();
-        let agent = Arc::new(Chat::new(model, Delivery::Context));
-        let mut suite: Suite = load_suite(&post_room(), None).unwrap();
-        for task in &mut suite.tasks {
-            task.brief.limits.seconds = self.seconds;
-        }
-        let store = suite.memory.clone();
-        let mut bench = Bench::new(Arc::new(suite), Arc::<Chat>::clone(&agent), 1).unwrap();
-        for (name, store) in [("bare", Store::default()), ("stored", store)] {
-            let learnings = memory::learnings(&store);
-            bench.add_arm(ArmName::new(name), store, learnings).unwrap();
-        }
-        let roster = Roster {
-            replayed: vec![0, 1],
-            swept: Vec::new(),
-            attributed: None,
-        };
-        let amount = Amount {
-            practice_repeats: 0,
-            repeats: self.repeats,
-            pairs: 0,
-        };
-        Room {
-            trials: replay(&bench.suite, &bench.arms, &roster, &amount, 1),
-            bench: Arc::new(bench),
-            runtime: Builder::new_current_thread().enable_all().build().unwrap(),
-            agent,
-        }
-    }
-}
-
-impl Room {
-    /// Plays all trials, eight at a time, and returns them in plan order.
-    fn play(&self) -> Vec<Played> {
-        self.runtime.block_on(async {
-            let mut played = Vec::new();
-            let mut under_way = JoinSet::new();
-            for (position, trial) in self.trials.iter().cloned().enumerate() {
-                if under_way.len() == 8 {
-                    played.push(under_way.join_next().await.unwrap().unwrap());
-                }
-                let bench = Arc::clone(&self.bench);
-                under_way.spawn(async move { bench.play(&trial, position).await });
-            }
-            played.extend(under_way.join_all().await);
-            played.sort_by_key(|it: &Played| it.position);
-            played
-        })
-    }
-
-    fn first(&self) -> Played {
-        self.runtime.block_on(self.bench.play(&self.trials[0], 0))
-    }
-
-    fn first_session(&self) -> String {
-        let session = self.runtime.block_on(self.bench.recreate(&self.trials[0]));
-        write_session(&session.unwrap())
-    }
-}
-
-fn broken(played: &Played) -> String {
-    match &played.record.outcome {
-        Outcome::Broken(told) => told.clone(),
-        Outcome::Graded(_) => String::new(),
-    }
-}
-
-fn steady() -> Server {
-    Server::start(|seen, _| Act::json(200, &clerk(seen)))
-}
-
-/// The first trial where every request is answered like this, with `tries` tries.
-fn always(provider: Provider, tries: u32, act: Act) -> (Played, usize) {
-    let server = Server::start(move |_, _| act.clone());
-    let mut set = Set::of(provider, &server);
-    set.settings.tries = tries;
-    let played = set.room().first();
-    (played, server.seen().len())
-}
 
 #[test]
 fn a_model_plays_a_world_through_its_tools_in_both_protocols() {
@@ -344,6 +215,57 @@ fn a_provider_that_is_down_ends_the_run_and_is_asked_no_more() {
     );
 }
 
+/// Plays a room's trials into the journal of a folder; `None` where the run ended before them.
+fn into_journal(room: &Room, folder: &Path, stop: &Arc<AtomicBool>) -> Option<Vec<Record>> {
+    let run = Digest::of(b"a run");
+    let path = journal::path_in(folder);
+    let mut journal = if path.exists() {
+        Journal::resume(&path, &run).unwrap()
+    } else {
+        Journal::create(&path, &run).unwrap()
+    };
+    let pace = Pace {
+        workers: 4,
+        stop: Arc::clone(stop),
+    };
+    let keep = Keep {
+        journal: &mut journal,
+        pack: &mut Pack::open(&transcripts::path_in(folder)).unwrap(),
+        earlier: &Earlier::default(),
+    };
+    let trials = room.trials.clone().into();
+    let mut unheard = |_: &_| ();
+    let playing = runner::play(&room.bench, &trials, &pace, keep, &mut unheard);
+    room.runtime.block_on(playing).unwrap()
+}
+
+#[test]
+fn what_an_outage_broke_is_played_on_resume_and_nothing_else_is_asked_again() {
+    let folder = TemporaryFolder::create("outage").unwrap();
+    fs::create_dir_all(transcripts::path_in(folder.path()).parent().unwrap()).unwrap();
+    let server = Server::start(|seen, number| match number {
+        ..40 => Act::json(200, &clerk(seen)),
+        _ => Act::json(401, &json!({"error": "revoked"})),
+    });
+    let set = Set::of(Provider::OpenAi, &server);
+    let stop = Arc::clone(&set.settings.stop);
+    assert_eq!(into_journal(&set.room(), folder.path(), &stop), None);
+    let kept = journal::read(&journal::path_in(folder.path())).unwrap();
+    assert!(!kept.is_empty() && kept.values().all(|it| it.outcome.completed().is_some()));
+
+    let server = steady();
+    let set = Set::of(Provider::OpenAi, &server);
+    let stop = Arc::clone(&set.settings.stop);
+    let records = into_journal(&set.room(), folder.path(), &stop).unwrap();
+    assert!(records.iter().all(|it| it.outcome.completed().is_some()));
+    let firsts = server
+        .seen()
+        .iter()
+        .filter(|it| it.body["messages"].as_array().unwrap().len() == 2)
+        .count();
+    assert_eq!(firsts, records.len() - kept.len());
+}
+
 #[test]
 fn waits_follow_the_headers_and_grow_where_there_are_none() {
     let server = Server::start(|seen, number| match number {
@@ -488,123 +410,4 @@ fn a_transcript_tells_calls_words_and_requests_and_no_thinking() {
     }
     assert!(session.contains("\"message_id\":\"msg_1\""));
     assert!(!session.contains("private") && !session.contains("signature"));
-}
-
-#[test]
-fn a_replayed_cassette_gives_the_same_bytes() {
-    let folder = TemporaryFolder::create("cassette").unwrap();
-    let tape = folder.path().join("tapes.jsonl");
-    for provider in BOTH {
-        let _ = fs::remove_file(&tape);
-        let server = Server::start(|seen, number| match number % 7 {
-            3 => Act::Drop,
-            5 => Act::json(529, &json!({})),
-            _ => Act::json(200, &clerk(seen)),
-        });
-        let play = |transport: Transport| {
-            let mut set = Set::of(provider, &server);
-            (set.settings.transport, set.settings.tries, set.repeats) = (transport, 2, 2);
-            set.room()
-                .play()
-                .into_iter()
-                .map(|it| (it.line, it.transcript.map(|it| it.digest().clone())))
-                .collect::<Vec<_>>()
-        };
-        let recorded = play(Transport::Record(tape.clone()));
-        let asked = server.seen().len();
-        assert_eq!(play(Transport::Replay(tape.clone())), recorded);
-        assert_eq!(server.seen().len(), asked);
-    }
-}
-
-#[test]
-fn a_missing_tape_names_the_nearest() {
-    let folder = TemporaryFolder::create("cassette").unwrap();
-    let tape = folder.path().join("tapes.jsonl");
-    let server = steady();
-    let told = |transport: Transport, max_tokens: u32| {
-        let mut set = Set::of(Provider::Anthropic, &server);
-        (set.settings.transport, set.choice.max_tokens) = (transport, max_tokens);
-        broken(&set.room().first())
-    };
-    assert_eq!(told(Transport::Record(tape.clone()), 4096), "");
-    let told = told(Transport::Replay(tape.clone()), 5000);
-    let nearest = format!(
-        "no tape of POST /v1/messages; the nearest is line 1 of {}, which has `",
-        tape.display()
-    );
-    assert!(told.starts_with(&nearest), "{told}");
-    assert!(told.contains("4096") && told.contains("5000"), "{told}");
-}
-
-#[test]
-fn a_key_goes_in_its_header_and_nowhere_else() {
-    let folder = TemporaryFolder::create("keys").unwrap();
-    for (provider, header, value) in [
-        (Provider::Anthropic, "x-api-key", KEY.to_owned()),
-        (Provider::OpenAi, "authorization", format!("Bearer {KEY}")),
-    ] {
-        // A server that repeats the key wherever it can: in a header, a reply, an error.
-        let server = Server::start(move |seen, number| {
-            let named = vec![("request-id", KEY.to_owned())];
-            let mut reply = clerk(seen).to_string().replace("is sent", KEY);
-            if number % 5 == 4 {
-                reply = format!("Incorrect API key provided: {KEY}");
-                return Act::Answer(400, named, reply);
-            }
-            Act::Answer(200, named, reply)
-        });
-        let tape: PathBuf = folder.path().join(provider.word());
-        let mut set = Set::of(provider, &server);
-        set.settings.transport = Transport::Record(tape.clone());
-        let mut left = format!("{:?} {:?}", set.choice, set.settings);
-        let room = set.room();
-        left.push_str(&format!("{:?}", room.agent));
-        for played in room.play() {
-            left.push_str(&played.line);
-        }
-        let session = room.runtime.block_on(room.bench.recreate(&room.trials[0]));
-        left.push_str(&session.map_or_else(|error| error.to_string(), |it| write_session(&it)));
-        left.push_str(&fs::read_to_string(&tape).unwrap());
-        assert!(left.contains("Incorrect API key provided: [key]"));
-        assert!(!left.contains("sk-planted"), "the key is shown");
-        assert!(server.seen().iter().all(|it| it.headers[header] == value));
-    }
-}
-
-#[test]
-fn a_redirect_is_not_followed_so_that_the_key_goes_nowhere_else() {
-    let elsewhere = steady();
-    let to = format!("{}/v1/messages", elsewhere.address);
-    let act = Act::Answer(307, vec![("location", to)], "{}".to_owned());
-    let (played, _) = always(Provider::Anthropic, 2, act);
-    assert_eq!(broken(&played), "anthropic answered 307: {}");
-    assert_eq!(elsewhere.seen().len(), 0);
-}
-
-#[test]
-fn what_cannot_be_asked_is_told_before_anything_is_sent() {
-    let refused = |choice: Choice| {
-        Model::new(choice, Settings::new(""))
-            .unwrap_err()
-            .to_string()
-    };
-    let told = refused(Choice::new(Provider::Anthropic, "m"));
-    assert!(
-        told.starts_with("error: `anthropic` asks for a key\n\nhint: set ANTHROPIC_API_KEY"),
-        "{told}"
-    );
-    let at = |base: &str, key: &str| {
-        refused(Choice {
-            base_url: Some(base.to_owned()),
-            key: Some(Secret::new(key)),
-            ..Choice::new(Provider::OpenAi, "m")
-        })
-    };
-    let told = at("http://me:sk-planted@localhost", "x");
-    assert!(told.starts_with("error: the base URL is not an address") && !told.contains("planted"));
-    let told = at("http://localhost", "sk-planted\n-2");
-    assert!(
-        told.starts_with("error: the key holds characters no key has") && !told.contains("planted")
-    );
 }

@@ -39,6 +39,8 @@ mod hostile_names;
 #[cfg(test)]
 mod kill_and_resume;
 #[cfg(test)]
+mod model_room;
+#[cfg(test)]
 mod model_server;
 #[cfg(test)]
 mod mutations;
@@ -60,3 +62,5 @@ mod reuse;
 mod screened;
 #[cfg(test)]
 mod suites_as_promised;
+#[cfg(test)]
+mod tapes_and_keys;
