@@ -1,13 +1,20 @@
 //! Who attempts a task. Agents know their brief, their memory and the place; never a task, a grader or a world.
 
 pub mod chat;
+pub mod command;
 pub mod embedded;
 pub mod scripted;
 
 use std::{future::Future, pin::Pin};
 
 use crate::{
-    domain::{advice::Reading, memory::Learning, task::Brief, trial::Attempt},
+    domain::{
+        advice::Reading,
+        memory::{Learning, Store},
+        suite::Setting,
+        task::Brief,
+        trial::Attempt,
+    },
     draw::Key,
     environment::Place,
 };
@@ -28,6 +35,21 @@ pub trait Agent: Send + Sync {
         false
     }
 
+    /// What must be said of it wherever its results are shown, in sentences.
+    fn about(&self) -> String {
+        String::new()
+    }
+
+    /// Whether the same trial gives the same transcript again, so that none need be kept of it.
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    /// Why it cannot attempt tasks in this setting, where it cannot.
+    fn refuses(&self, _: &Setting) -> Option<String> {
+        None
+    }
+
     /// Attempts one task. Returns a fault only when the harness, not the agent, let us down.
     fn attempt<'a>(&'a self, work: Work<'a>) -> Boxed<'a, Attempt>;
 }
@@ -39,6 +61,8 @@ pub struct Work<'a> {
     pub brief: &'a Brief,
     /// The learnings it may read, in store order; a store that was not given is empty.
     pub memory: &'a [Given<'a>],
+    /// The store they are part of, for agents that read files: of it they may see what is given alone.
+    pub store: &'a Store,
     /// Where it happens.
     pub place: Place<'a>,
     /// The address of the agent's own draws.

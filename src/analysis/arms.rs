@@ -111,9 +111,9 @@ fn graded<'rows>(
 
 fn used<'rows>(
     rows: impl Iterator<Item = &'rows TrialRow>,
-    part: fn(&Usage) -> u32,
+    part: fn(&Usage) -> Option<u32>,
 ) -> impl Iterator<Item = f64> {
-    rows.filter_map(move |row| row.usage.as_ref().map(part))
+    rows.filter_map(move |row| row.usage.as_ref().and_then(part))
         .map(f64::from)
 }
 
@@ -207,7 +207,7 @@ mod tests {
         cost_usd: Option<f64>,
     ) -> TrialRow {
         let usage = Usage {
-            steps,
+            steps: Some(steps),
             cost_usd,
             ..Usage::default()
         };

@@ -2,9 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    id::{Digest, LearningId},
-    memory::Store,
+use crate::{
+    domain::{
+        id::{Digest, LearningId},
+        memory::Store,
+        trial::Usage,
+    },
+    error::{Error, Result},
 };
 
 /// A finished dream.
@@ -24,6 +28,28 @@ pub struct Dream {
     pub input_before: Digest,
     /// Digest of its input store after it ended; equal, or the dream is refused.
     pub input_after: Digest,
+    /// What it consumed, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+}
+
+impl Dream {
+    /// A dream never writes to its input.
+    ///
+    /// # Errors
+    /// Integrity: it did.
+    pub fn check_untouched(&self) -> Result<()> {
+        if self.input_before == self.input_after {
+            return Ok(());
+        }
+        Err(Error::integrity(format!(
+            "the dreamer `{}` changed its input store (it was {}, now {})",
+            self.dreamer,
+            self.input_before.short(),
+            self.input_after.short()
+        ))
+        .mend("restore the store and use a dreamer that writes a new one"))
+    }
 }
 
 /// What a dream did with one learning.

@@ -24,11 +24,14 @@ pub enum Stop {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Tool calls made.
-    pub steps: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u32>,
     /// Tool calls that were refused or failed.
-    pub tool_errors: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_errors: Option<u32>,
     /// Words of memory read.
-    pub words_read: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words_read: Option<u32>,
     /// Uncached input tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<u64>,

@@ -72,6 +72,7 @@ fn copy(dreamer: String, sessions: &[Session], store: &Store) -> Dream {
         sessions: small(sessions.len()),
         input_before: store.digest(),
         input_after: store.digest(),
+        usage: None,
     }
 }
 

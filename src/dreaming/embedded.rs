@@ -76,5 +76,6 @@ pub(super) fn write(dreamer: String, mined: &Mined, store: &Store, sessions: usi
         sessions: small(sessions),
         input_after: store.digest(),
         input_before,
+        usage: None,
     }
 }

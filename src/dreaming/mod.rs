@@ -1,5 +1,6 @@
 //! Sessions to store: whoever dreams. Knows transcripts and stores; never a world or a desk.
 
+pub mod command;
 pub mod controls;
 mod curation;
 pub mod embedded;
@@ -23,6 +24,11 @@ pub type Boxed<'a> = Pin<Box<dyn Future<Output = Result<Dream>> + Send + 'a>>;
 pub trait Dreamer: Send + Sync {
     /// Stable across releases: it is part of a run's fingerprint.
     fn name(&self) -> String;
+
+    /// Whether it dreams the same again over the same input, so that no dream need be kept.
+    fn is_repeatable(&self) -> bool {
+        true
+    }
 
     /// Dreams once.
     ///

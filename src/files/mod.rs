@@ -9,7 +9,7 @@ mod writing;
 pub use appender::{Appender, truncate};
 pub use locking::Lock;
 pub use reading::{
-    DEPTH_AT_MOST, FILES_AT_MOST, TEXT_AT_MOST, exists, length, lies_below, list, position,
+    DEPTH_AT_MOST, FILES_AT_MOST, TEXT_AT_MOST, exists, length, lies_below, list, names, position,
     read_bytes, read_text, text_of,
 };
 pub use temporary::TemporaryFolder;

@@ -134,6 +134,13 @@ fn too_many(folder: &Path) -> Error {
     .mend("name a smaller folder")
 }
 
+/// The names in a folder as far as they are UTF-8, in no order; none where it cannot be read.
+pub fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let names = entries.flatten().map(|it| it.file_name().into_string());
+    names.flatten().collect()
+}
+
 /// Whether something stands at this path, a broken link included.
 pub fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()

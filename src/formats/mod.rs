@@ -10,5 +10,6 @@ pub mod store_template;
 pub mod suite;
 pub mod tasks;
 pub mod template;
+pub mod told;
 pub mod transcript;
 pub mod world;

@@ -6,23 +6,23 @@ use crate::{
     domain::session::Session,
     error::Result,
     report::{inputs::TranscriptPair, page::Step},
-    runner::{bench::Bench, journal::Record, plan::PlannedTrial},
+    runner::{bench::Bench, journal::Record, plan::PlannedTrial, transcripts::Library},
 };
 
 /// Most pairs shown, and most steps shown of each side from where they part.
 const MOST_PAIRS: usize = 2;
 const MOST_STEPS: usize = 12;
 
-/// The first tasks the candidate completed and the baseline did not, at most one a family, played again for their
-/// transcripts.
+/// The first tasks the candidate completed and the baseline did not, at most one a family, with their transcripts.
 ///
 /// # Errors
-/// A trial cannot be played again.
+/// A transcript is lost, or a trial cannot be played again.
 pub async fn pairs(
     bench: &Bench,
     trials: &[PlannedTrial],
     records: &[Record],
     (baseline, candidate): (u16, u16),
+    library: Option<&Library>,
 ) -> Result<Vec<TranscriptPair>> {
     let mut pairs: Vec<TranscriptPair> = Vec::new();
     let mut families = Vec::new();
@@ -46,8 +46,8 @@ pub async fn pairs(
             continue;
         }
         families.push(&task.family);
-        let one = bench.recreate(without).await?;
-        let two = bench.recreate(with).await?;
+        let one = bench.told(without, other, library).await?;
+        let two = bench.told(with, record, library).await?;
         let lines = followed_lines(bench, with, record);
         let pair = align(steps(&one, &[]), steps(&two, &lines));
         pairs.push(TranscriptPair {

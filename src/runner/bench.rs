@@ -1,6 +1,6 @@
 //! Everything a trial needs that does not change from trial to trial, and the playing of one.
 
-use std::sync::Arc;
+use std::{borrow::Cow, path::Path, sync::Arc};
 
 use crate::{
     agents::{Agent, Given, Work},
@@ -10,18 +10,19 @@ use crate::{
         memory::{Learning, Learnings, Store},
         session::{Session, SessionOutcome, SessionStart},
         suite::{Setting, Suite},
+        task::Brief,
         tool::Role,
         trial::{Attempt, Grade, Outcome, Stop},
     },
     environment::{Desk, Place, Scene},
     error::{Error, Result, count},
     files::TemporaryFolder,
-    formats::transcript::write_session,
+    formats::transcript::{read_session, write_session},
     runner::{
         journal::{ContentKey, Record},
         plan::{Lane, PlannedTrial, Stage},
         reuse,
-        transcripts::Frame,
+        transcripts::{Frame, Library},
     },
     scoring,
 };
@@ -235,6 +236,7 @@ impl Bench {
         let task = &self.suite.tasks[trial.task as usize];
         let arm = &self.arms[usize::from(trial.arm)];
         let given: Vec<Given<'_>> = self.given(trial, arm);
+        let brief = brief_at(&task.brief, trial.steps);
         let key = trial.key(self.seed, task.id.as_str(), arm.name.as_str());
         let own = if self.agent.is_remote() {
             trial.own_key(key, arm.name.as_str())
@@ -242,11 +244,12 @@ impl Bench {
             key.word("agent")
         };
         let work = |place| Work {
-            brief: &task.brief,
+            brief: &brief,
             memory: &given,
+            store: &arm.store,
             place,
             key: own,
-            keep_events: trial.keeps_transcript || task.canary.is_some(),
+            keep_events: self.keeps_transcript(trial) || task.canary.is_some(),
         };
         let attempt;
         let grade = match (&self.suite.setting, self.scene(trial.task as usize)) {
@@ -323,8 +326,8 @@ impl Bench {
     ) -> (Record, Option<Frame>) {
         let (stop, usage) = (attempt.stop, attempt.usage);
         let (surfaced, followed) = (attempt.surfaced.clone(), attempt.followed.clone());
-        let frame = trial
-            .keeps_transcript
+        let frame = self
+            .keeps_transcript(trial)
             .then(|| Frame::of(&write_session(&self.session(trial, attempt, &grade))))
             .and_then(Result::ok);
         let record = Record {
@@ -385,6 +388,34 @@ impl Bench {
         }
     }
 
+    /// Whether a trial's transcript is kept: where the plan says so, and where it could not be had again.
+    pub fn keeps_transcript(&self, trial: &PlannedTrial) -> bool {
+        trial.keeps_transcript || !self.agent.is_repeatable()
+    }
+
+    /// The transcript of a played trial: the one that was kept, or else the trial played again.
+    ///
+    /// # Errors
+    /// Nothing was kept and the agent does not repeat itself, or the trial breaks.
+    pub async fn told(
+        &self,
+        trial: &PlannedTrial,
+        record: &Record,
+        library: Option<&Library>,
+    ) -> Result<Session> {
+        let kept = library.zip(record.transcript.as_ref());
+        match kept.map(|(library, digest)| library.get(digest)) {
+            Some(Ok(text)) => read_session(&text, Path::new("transcripts")),
+            _ if self.agent.is_repeatable() => self.recreate(trial).await,
+            Some(Err(error)) => Err(error),
+            None => Err(Error::outside(format!(
+                "no transcript of trial {} was kept, and `{}` would not give the same one again",
+                trial.number,
+                self.agent.name()
+            ))),
+        }
+    }
+
     /// Plays a trial again for its transcript; nothing is committed.
     ///
     /// # Errors
@@ -396,6 +427,18 @@ impl Bench {
         };
         let (attempt, grade) = self.attempt(&trial).await.map_err(Error::outside)?;
         Ok(self.session(&trial, attempt, &grade))
+    }
+}
+
+/// The brief with this many steps allowed.
+fn brief_at(brief: &Brief, steps: u32) -> Cow<'_, Brief> {
+    match brief.limits.steps == steps {
+        true => Cow::Borrowed(brief),
+        false => {
+            let mut brief = brief.clone();
+            brief.limits.steps = steps;
+            Cow::Owned(brief)
+        }
     }
 }
 

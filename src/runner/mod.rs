@@ -32,6 +32,8 @@ use crate::{
 /// Longest time between two commits, and most records in one.
 const COMMIT_EVERY: Duration = Duration::from_millis(50);
 const COMMIT_AT: usize = 1000;
+/// Handfuls that may wait while a commit is on its way to the disk, so that no worker waits for it.
+const WAITING: usize = 4 * COMMIT_AT / HANDFUL;
 /// Trials a worker takes at once where they are quick.
 const HANDFUL: usize = 16;
 
@@ -157,7 +159,7 @@ fn set_to_work(
     missing: &Arc<[usize]>,
     pace: &Pace,
 ) -> (JoinSet<()>, mpsc::Receiver<Vec<Played>>) {
-    let (sender, receiver) = mpsc::channel(pace.workers.max(1) * 4);
+    let (sender, receiver) = mpsc::channel(WAITING);
     let next = Arc::new(AtomicUsize::new(0));
     let mut workers = JoinSet::new();
     for _ in 0..pace.workers.clamp(1, missing.len().max(1)) {

@@ -80,7 +80,7 @@ impl Earlier {
     /// The trial as the earlier run played it, under its number in this run.
     fn played(&self, bench: &Bench, trial: &PlannedTrial, position: usize) -> Option<Played> {
         let (run, record) = self.known.get(&bench.content_key(trial)?)?;
-        let transcript = match trial.keeps_transcript {
+        let transcript = match bench.keeps_transcript(trial) {
             true => {
                 let library = self.packs.get(*run)?.as_ref()?;
                 let kept = library.get(record.transcript.as_ref()?).ok()?;

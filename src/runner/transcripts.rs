@@ -194,6 +194,12 @@ impl Library {
     }
 }
 
+/// The transcripts of a run; `None` where there are none that can be read.
+pub fn library_of(run: &Path) -> Option<Library> {
+    let pack = path_in(run);
+    files::exists(&pack).then(|| Library::read(&pack).ok())?
+}
+
 /// The path of a run's pack.
 pub fn path_in(run: &Path) -> PathBuf {
     run.join("transcripts").join("pack")

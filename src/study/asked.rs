@@ -53,6 +53,9 @@ pub struct Typed {
     pub agent: String,
     /// The dreamer.
     pub dreamer: String,
+    /// Names of environment variables that programs are given beside the few every program gets; never their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pass_env: Vec<String>,
     /// A store to judge instead of dreaming one.
     pub memory: Option<String>,
     /// The store as it stands, instead of the suite's own.
@@ -105,6 +108,9 @@ impl Asked {
         add("arms", self.arms.join(","));
         add("amount", format!("{:?}", self.amount));
         add("seed", self.seed.to_string());
+        if !self.typed.pass_env.is_empty() {
+            add("pass-env", self.typed.pass_env.join(","));
+        }
         if self.tries_dropped {
             add("tries dropped", "true".to_owned());
         }

@@ -4,6 +4,7 @@ pub mod arms;
 pub mod asked;
 mod canaries;
 pub mod conclusion;
+mod dreaming;
 pub mod gating;
 pub mod plan;
 pub mod promoting;
@@ -16,11 +17,9 @@ use crate::{
         dream::{Action, Dream},
         id::ArmName,
         memory::{Learning, Store},
-        session::Session,
     },
     error::{Error, Result},
-    files,
-    formats::{memory, transcript::read_session},
+    formats::memory,
     promotion::selection::unite,
     runner::{
         self, Keep, Pace,
@@ -29,7 +28,7 @@ use crate::{
         journal::{self, Journal, Record},
         plan::PlannedTrial,
         reuse::Earlier,
-        transcripts::{self, Library, Pack},
+        transcripts::{self, Pack},
     },
     study::{
         asked::Asked,
@@ -79,8 +78,7 @@ pub async fn run_reusing(
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Finished>> {
     let mut journal = Journal::resume(&journal::path_in(folder), &asked.fingerprint())?;
-    let pack_path = transcripts::path_in(folder);
-    let mut pack = Pack::open(&pack_path)?;
+    let mut pack = Pack::open(&transcripts::path_in(folder))?;
     let mut bench = Bench::new(
         Arc::clone(&asked.suite),
         Arc::clone(&asked.agent),
@@ -102,7 +100,10 @@ pub async fn run_reusing(
         };
         bench = Arc::try_unwrap(practising)
             .map_err(|_| Error::bug("a worker still holds the bench"))?;
-        dream = Some(dream_over(asked, &sessions_of(&pack_path, &records)?, observe).await?);
+        dream = dreaming::dream_over(asked, &records, folder, pace, observe).await?;
+        if dream.is_none() {
+            return Ok(None);
+        }
     }
     let dreamt = dream.as_ref().map(|it| it.store.clone());
     let candidate_store = asked.memory.clone().or(dreamt);
@@ -110,14 +111,9 @@ pub async fn run_reusing(
     if let Some(dream) = dream.as_ref().filter(|_| asked.tries_dropped) {
         add_dropped(&mut bench, &mut roster, dream, &asked.suite.memory)?;
     }
-    let trials: Arc<[PlannedTrial]> = replay(
-        &asked.suite,
-        &bench.arms,
-        &roster,
-        &asked.amount,
-        asked.seed,
-    )
-    .into();
+    let (suite, amount) = (&asked.suite, &asked.amount);
+    let trials: Arc<[PlannedTrial]> =
+        replay(suite, &bench.arms, &roster, amount, asked.seed).into();
     let bench = Arc::new(bench);
     let keep = Keep {
         journal: &mut journal,
@@ -136,21 +132,6 @@ pub async fn run_reusing(
         dream,
         candidate: roster.attributed,
     }))
-}
-
-/// Dreams over the practice sessions and the suite's store, which stays as it is.
-async fn dream_over(
-    asked: &Asked,
-    sessions: &[Session],
-    observe: &mut (dyn FnMut(&Event) + Send),
-) -> Result<Dream> {
-    let dream = asked.dreamer.dream(sessions, &asked.suite.memory).await?;
-    check_untouched(&dream)?;
-    observe(&Event::Dreamed {
-        sessions: sessions.len(),
-        learnings: memory::learnings(&dream.store).learnings.len(),
-    });
-    Ok(dream)
 }
 
 /// Attributes what the dream dropped beside what it wrote, where it dropped anything.
@@ -227,35 +208,4 @@ fn add_arms(
         roster.replayed.push(extra);
     }
     Ok(roster)
-}
-
-/// The practice sessions, as their transcripts tell them, in plan order.
-fn sessions_of(pack: &Path, records: &[Record]) -> Result<Vec<Session>> {
-    let library = if files::exists(pack) {
-        Library::read(pack)?
-    } else {
-        return Ok(Vec::new());
-    };
-    let mut sessions = Vec::new();
-    for digest in records
-        .iter()
-        .filter_map(|record| record.transcript.as_ref())
-    {
-        sessions.push(read_session(&library.get(digest)?, pack)?);
-    }
-    Ok(sessions)
-}
-
-/// A dream never writes to its input.
-fn check_untouched(dream: &Dream) -> Result<()> {
-    if dream.input_before == dream.input_after {
-        return Ok(());
-    }
-    Err(Error::integrity(format!(
-        "the dreamer `{}` changed its input store (it was {}, now {})",
-        dream.dreamer,
-        dream.input_before.short(),
-        dream.input_after.short()
-    ))
-    .mend("restore the store and use a dreamer that writes a new one"))
 }

@@ -210,6 +210,27 @@ fn an_export_and_a_set_of_skills_keep_their_shape() {
     ok(say(place.path(), ["ledger", "verify", "skills"]));
 }
 
+#[test]
+fn a_store_that_cannot_stand_there_leaves_ledger_and_store_as_they_were() {
+    let place = TemporaryFolder::create("single").unwrap();
+    let text = place.path().join("CLAUDE.md");
+    fs::write(&text, "- file it\r\n").unwrap();
+    for _ in 0..2 {
+        let said = say(
+            place.path(),
+            ["promote", &EVALUATED.run(), "--to", "CLAUDE.md"],
+        );
+        assert_eq!(said.code, Some(4), "{}", said.talk);
+        assert!(
+            said.talk.contains("a single text cannot hold a store of"),
+            "{}",
+            said.talk
+        );
+    }
+    assert_eq!(fs::read_to_string(&text).unwrap(), "- file it\r\n");
+    ok(say(place.path(), ["ledger", "verify", "CLAUDE.md"]));
+}
+
 fn first_file(folder: &Path) -> PathBuf {
     folder.join(files::list(folder).unwrap().first().unwrap())
 }

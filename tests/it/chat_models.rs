@@ -313,7 +313,7 @@ fn a_limit_is_a_fact_about_the_attempt_and_its_work_is_graded() {
     let usage = played.record.usage.unwrap();
     assert_eq!(
         (played.record.stop, usage.steps, usage.tool_errors),
-        (Some(Stop::Steps), 12, 12)
+        (Some(Stop::Steps), Some(12), Some(12))
     );
     let last = &server.seen()[1].body["messages"][2]["content"][1];
     assert_eq!(

@@ -87,6 +87,7 @@ fn scripted(task: &Task, scene: &Arc<Scene>, script: Script) -> (bool, bool) {
     let work = dreameval::agents::Work {
         brief: &task.brief,
         memory: &[],
+        store: &dreameval::domain::memory::Store::default(),
         place: Place::Desk(&mut desk),
         key,
         keep_events: false,

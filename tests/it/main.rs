@@ -57,6 +57,10 @@ mod plants;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod programs;
+#[cfg(test)]
+mod recipes;
+#[cfg(test)]
 mod reuse;
 #[cfg(test)]
 mod screened;

@@ -10,6 +10,7 @@ use crate::{
     agents::{Agent, Boxed, Fault, Work},
     chat::{self, End, Message, Model, Reply, Tokens, ToolCall, ToolResult, Turn},
     domain::{
+        suite::Setting,
         task::Brief,
         trial::{Attempt, Stop, Usage},
     },
@@ -21,6 +22,8 @@ use toolbox::Toolbox;
 
 /// How often a reply that was cut short is asked for again with twice the tokens.
 const RAISES: u32 = 3;
+const NO_WORKSPACE: &str =
+    "a chat model has no tools for a workspace yet; it plays suites with a world or with none";
 /// How often a model may pause to go on.
 const PAUSES: u32 = 20;
 
@@ -62,7 +65,7 @@ impl Chat {
             Place::Desk(desk) => Some(desk),
             Place::Nowhere => None,
             Place::Workspace(_) => {
-                return Err("a chat model has no tools for a workspace yet".to_owned());
+                return Err(NO_WORKSPACE.to_owned());
             }
         };
         let toolbox = desk
@@ -118,6 +121,23 @@ impl Agent for Chat {
 
     fn is_remote(&self) -> bool {
         true
+    }
+
+    fn about(&self) -> String {
+        "A language model that was given every note in its first message. Which notes it followed is told by what its \
+         calls agree with."
+            .to_owned()
+    }
+
+    fn is_repeatable(&self) -> bool {
+        false
+    }
+
+    fn refuses(&self, setting: &Setting) -> Option<String> {
+        match setting {
+            Setting::Workspace { .. } => Some(NO_WORKSPACE.to_owned()),
+            Setting::World(_) | Setting::None => None,
+        }
     }
 
     fn attempt<'a>(&'a self, work: Work<'a>) -> Boxed<'a, Attempt> {
@@ -327,9 +347,9 @@ impl Talk<'_> {
         let tokens = self.tally.tokens.unwrap_or_default();
         let desk = self.desk.as_deref();
         Usage {
-            steps: desk.map_or(self.strays, Desk::steps),
-            tool_errors: desk.map_or(self.strays, Desk::tool_errors),
-            words_read,
+            steps: Some(desk.map_or(self.strays, Desk::steps)),
+            tool_errors: Some(desk.map_or(self.strays, Desk::tool_errors)),
+            words_read: Some(words_read),
             input_tokens: tokens.input,
             output_tokens: tokens.output,
             cache_read_tokens: tokens.cache_read,

@@ -24,6 +24,10 @@ pub enum Policy {
     Forager,
 }
 
+/// What must be said wherever the embedded agents are shown.
+const ABOUT: &str = "A small fixed policy without a language model. It measures the harness; it does not stand \
+                     in for a language model.";
+
 /// An embedded agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Embedded {
@@ -49,6 +53,10 @@ impl Agent for Embedded {
             Policy::Planner => "embedded-planner/1".to_owned(),
             Policy::Forager => "embedded-forager/1".to_owned(),
         }
+    }
+
+    fn about(&self) -> String {
+        ABOUT.to_owned()
     }
 
     fn attempt<'a>(&'a self, work: Work<'a>) -> Boxed<'a, Attempt> {
@@ -82,9 +90,9 @@ impl Agent for Embedded {
 /// What the desk counted.
 pub(super) fn usage(desk: &Desk) -> Usage {
     Usage {
-        steps: desk.steps(),
-        tool_errors: desk.tool_errors(),
-        words_read: desk.words_read(),
+        steps: Some(desk.steps()),
+        tool_errors: Some(desk.tool_errors()),
+        words_read: Some(desk.words_read()),
         ..Usage::default()
     }
 }

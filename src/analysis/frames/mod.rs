@@ -70,13 +70,10 @@ const COLUMNS: [(&str, Cells); 36] = [
     ("broken", Cells::Text(|row| row.broken.as_deref())),
     ("criteria", Cells::Words(|row| json_text(&row.criteria))),
     // cost
-    (
-        "steps",
-        Cells::Count(|row| used(row, |usage| Some(usage.steps))),
-    ),
+    ("steps", Cells::Count(|row| used(row, |usage| usage.steps))),
     (
         "tool_errors",
-        Cells::Count(|row| used(row, |usage| Some(usage.tool_errors))),
+        Cells::Count(|row| used(row, |usage| usage.tool_errors)),
     ),
     (
         "input_tokens",
@@ -104,7 +101,7 @@ const COLUMNS: [(&str, Cells); 36] = [
     ),
     (
         "words_read",
-        Cells::Count(|row| used(row, |usage| Some(usage.words_read))),
+        Cells::Count(|row| used(row, |usage| usage.words_read)),
     ),
     // memory use
     ("eligible", Cells::Names(|row| &row.eligible)),

@@ -247,7 +247,7 @@ impl<'table> View<'table> {
         })
     }
 
-    /// What was measured; nothing where the steps are not known, as a usage cannot be without them.
+    /// What was measured; nothing where nothing was.
     fn usage(&self, row: &SheetRow) -> Option<Usage> {
         let [_, _, steps, tool_errors, input_tokens, output_tokens] = self
             .wholes
@@ -258,17 +258,18 @@ impl<'table> View<'table> {
             .each_ref()
             .map(|source| amount(&text(source.as_ref(), row)));
         let count = |number: Option<u64>| number.and_then(|number| u32::try_from(number).ok());
-        Some(Usage {
-            steps: count(steps)?,
-            tool_errors: count(tool_errors).unwrap_or(0),
-            words_read: 0,
+        let usage = Usage {
+            steps: count(steps),
+            tool_errors: count(tool_errors),
+            words_read: None,
             input_tokens,
             output_tokens,
             cache_read_tokens: None,
             cache_write_tokens: None,
             cost_usd,
             seconds,
-        })
+        };
+        (usage != Usage::default()).then_some(usage)
     }
 }
 

@@ -161,9 +161,9 @@ mod tests {
 
     fn full_row() -> TrialRow {
         let usage = Usage {
-            steps: 7,
-            tool_errors: 1,
-            words_read: 90,
+            steps: Some(7),
+            tool_errors: Some(1),
+            words_read: Some(90),
             input_tokens: Some(u64::MAX),
             cost_usd: Some(0.1),
             ..Usage::default()
@@ -214,7 +214,7 @@ mod tests {
             ("f", 3, Some(true))
         );
         assert_eq!((broken.completed, broken.broken.is_some()), (None, true));
-        assert_eq!(broken.usage.map(|usage| usage.steps), Some(12));
+        assert_eq!(broken.usage.and_then(|usage| usage.steps), Some(12));
         assert_eq!(trials.warnings, Vec::<String>::new());
     }
 

@@ -76,20 +76,18 @@ impl Line<'_> {
     }
 
     fn usage(&self) -> Result<Option<Usage>> {
-        let Some(steps) = self.number("steps")? else {
-            return Ok(None);
-        };
-        Ok(Some(Usage {
-            steps,
-            tool_errors: self.number("tool_errors")?.unwrap_or(0),
-            words_read: self.number("words_read")?.unwrap_or(0),
+        let usage = Usage {
+            steps: self.number("steps")?,
+            tool_errors: self.number("tool_errors")?,
+            words_read: self.number("words_read")?,
             input_tokens: self.number("input_tokens")?,
             output_tokens: self.number("output_tokens")?,
             cache_read_tokens: self.number("cache_read_tokens")?,
             cache_write_tokens: self.number("cache_write_tokens")?,
             cost_usd: self.amount("cost_usd")?,
             seconds: self.amount("seconds")?,
-        }))
+        };
+        Ok((usage != Usage::default()).then_some(usage))
     }
 
     fn cell(&self, column: &str) -> &str {

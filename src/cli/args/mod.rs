@@ -56,28 +56,6 @@ pub enum Preset {
     Promote,
 }
 
-/// Who attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum AgentName {
-    /// The embedded planner: chains backward over documented needs
-    Embedded,
-    /// The embedded forager: takes any useful step, without a plan
-    Forager,
-}
-
-/// Who dreams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DreamerName {
-    /// The reference dreamer: mines sessions, no language model
-    Embedded,
-    /// A control that copies its input
-    Null,
-    /// A control that swaps remedies among conditions
-    Shuffler,
-    /// A control that appends every lesson
-    Hoarder,
-}
-
 /// What is printed on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -93,12 +71,17 @@ pub struct RunArgs {
     /// The suite's folder
     #[arg(required_unless_present = "resume")]
     pub suite: Option<PathBuf>,
-    /// Who attempts
-    #[arg(long, value_enum, default_value = "embedded")]
-    pub agent: AgentName,
-    /// Who dreams
-    #[arg(long, value_enum, default_value = "embedded")]
-    pub dreamer: DreamerName,
+    /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step), or
+    /// command:PROGRAM, which is run for each attempt (docs/programs.md)
+    #[arg(long, default_value = "embedded")]
+    pub agent: String,
+    /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
+    /// and hoarder (appends every lesson), or command:PROGRAM
+    #[arg(long, default_value = "embedded")]
+    pub dreamer: String,
+    /// Give programs this environment variable, too; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub pass_env: Vec<String>,
     /// Judge this store instead of dreaming one
     #[arg(long, value_name = "STORE")]
     pub memory: Option<PathBuf>,
@@ -137,7 +120,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "RUN")]
     pub reuse: Vec<PathBuf>,
     /// Continue the run in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "pass_env", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
     pub resume: Option<PathBuf>,
     /// Print what would be played, and spend nothing
     #[arg(long)]
@@ -211,9 +194,12 @@ pub struct DreamArgs {
     /// Where the new store goes; must be new or empty
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Who dreams
-    #[arg(long, value_enum, default_value = "embedded")]
-    pub dreamer: DreamerName,
+    /// Who dreams: embedded, the controls null, shuffler and hoarder, or command:PROGRAM (docs/programs.md)
+    #[arg(long, default_value = "embedded")]
+    pub dreamer: String,
+    /// Give a dreaming program this environment variable, too; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub pass_env: Vec<String>,
 }
 
 /// `check`.
@@ -272,12 +258,17 @@ pub struct CycleArgs {
     /// Where the nights' runs go [default: STORE.nights]
     #[arg(long, value_name = "DIR")]
     pub runs: Option<PathBuf>,
-    /// Who attempts
-    #[arg(long, value_enum, default_value = "embedded")]
-    pub agent: AgentName,
-    /// Who dreams
-    #[arg(long, value_enum, default_value = "embedded")]
-    pub dreamer: DreamerName,
+    /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step), or
+    /// command:PROGRAM, which is run for each attempt (docs/programs.md)
+    #[arg(long, default_value = "embedded")]
+    pub agent: String,
+    /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
+    /// and hoarder (appends every lesson), or command:PROGRAM
+    #[arg(long, default_value = "embedded")]
+    pub dreamer: String,
+    /// Give programs this environment variable, too; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub pass_env: Vec<String>,
     /// How much is played
     #[arg(long, value_enum, default_value = "gate")]
     pub preset: Preset,

@@ -6,6 +6,7 @@ use crate::{
     agents::{Agent as _, Work, scripted::Script},
     cli::{args::CheckArgs, commands::runtime, exit::Exit, speech},
     domain::{
+        memory::Store,
         suite::Suite,
         task::{Split, Task},
         world::Visibility,
@@ -157,6 +158,7 @@ async fn play(task: &Task, scene: &Arc<Scene>, script: Script, key: Key) -> Resu
     let work = Work {
         brief: &task.brief,
         memory: &[],
+        store: &Store::default(),
         place: Place::Desk(&mut desk),
         key,
         keep_events: false,

@@ -173,8 +173,9 @@ fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Re
     Ok(Typed {
         suite: args.suite.display().to_string(),
         world_seed: args.world_seed,
-        agent: settle::agent_word(args.agent).to_owned(),
-        dreamer: settle::dreamer_word(args.dreamer).to_owned(),
+        agent: args.agent.clone(),
+        dreamer: args.dreamer.clone(),
+        pass_env: settle::passed(&args.pass_env)?,
         memory: None,
         stored: Some(custody.kept(&night.began_with)?.display().to_string()),
         tries_dropped: true,

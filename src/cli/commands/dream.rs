@@ -29,7 +29,7 @@ use crate::{
 
 /// Dreams once and writes the new store; the input is proven untouched.
 pub fn dream(args: &DreamArgs) -> Result<Exit> {
-    let dreamer = settle::named_dreamer(args.dreamer)?;
+    let dreamer = settle::dreamer(&args.dreamer, &settle::passed(&args.pass_env)?, 1)?;
     let store = args
         .memory
         .as_deref()
@@ -50,6 +50,7 @@ pub fn dream(args: &DreamArgs) -> Result<Exit> {
     {
         return Err(Error::integrity("the input store changed while dreaming").in_file(path));
     }
+    dream.check_untouched()?;
     write_store(&dream.store, &args.out)?;
     let log = serde_json::to_string_pretty(&Log::of(&dream))
         .map_err(|fault| Error::bug("the change log could not be written").because(fault))?;
@@ -70,6 +71,8 @@ struct Log<'a> {
     output: String,
     changes: &'a [crate::domain::dream::Change],
     patterns: &'a [crate::domain::dream::Pattern],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<crate::domain::trial::Usage>,
 }
 
 impl<'a> Log<'a> {
@@ -83,6 +86,7 @@ impl<'a> Log<'a> {
             output: dream.store.digest().to_string(),
             changes: &dream.changes,
             patterns: &dream.patterns,
+            usage: dream.usage,
         }
     }
 }

@@ -60,7 +60,7 @@ pub fn tell(asked: &Asked) -> Result<String> {
             count(practice + headline + sweep + halves, "trial"),
             canaries(asked)
         ),
-        "cost       0 dollars: the embedded agents need no key and no network".to_owned(),
+        cost(asked).to_owned(),
         format!(
             "smallest difference between two arms it would see: about {:.0} points ({}, 80 % power, two-sided 5 %)",
             100.0 * smallest_visible(tests, asked.amount.repeats),
@@ -68,6 +68,16 @@ pub fn tell(asked: &Asked) -> Result<String> {
         ),
     ];
     Ok(lines.join("\n"))
+}
+
+/// What is known of the cost before anything is played.
+fn cost(asked: &Asked) -> &'static str {
+    match asked.agent.is_repeatable() {
+        true => "cost       0 dollars: the embedded agents need no key and no network",
+        false => {
+            "cost       not known: what the agent spends in each trial is known once it says so"
+        }
+    }
 }
 
 /// `, and those of 4 canary tasks`: how many learnings are eligible there is not known before the dream.

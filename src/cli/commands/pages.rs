@@ -14,6 +14,7 @@ use crate::{
     formats::memory::{learnings, read_store, write_store},
     promotion::{baseline::Baseline, budget::Budget, gate::Gate, policy::Policy},
     report::{self, Inputs, criteria::criteria, examples, inputs::RunInfo, summary},
+    runner::transcripts,
     study::{
         Finished,
         asked::Asked,
@@ -148,6 +149,7 @@ async fn write_report(
             .position(|arm| arm.name.as_str() == name)
             .and_then(|it| u16::try_from(it).ok())
     };
+    let library = transcripts::library_of(folder);
     let transcripts = match (index("bare"), index("dreamed").or(finished.candidate)) {
         (Some(bare), Some(candidate)) => {
             examples::pairs(
@@ -155,6 +157,7 @@ async fn write_report(
                 &finished.trials,
                 &finished.records,
                 (bare, candidate),
+                library.as_ref(),
             )
             .await?
         }
@@ -189,17 +192,13 @@ async fn write_report(
     Ok(())
 }
 
-/// What must be said wherever the embedded agents are shown.
-const AGENT_NOTE: &str = "A small fixed policy without a language model. It measures the harness; it does not stand \
-                          in for a language model.";
-
 /// What a report says of a run; `reused` says what was taken from earlier runs.
 pub fn run_info(asked: &Asked, finished: &Finished, reused: &str) -> RunInfo {
     RunInfo {
         title: asked.suite.name.clone(),
         about: asked.suite.about.clone(),
         agent: asked.agent.name(),
-        agent_note: AGENT_NOTE.to_owned(),
+        agent_note: asked.agent.about(),
         model: String::new(),
         dreamer: finished
             .dream
@@ -254,13 +253,16 @@ fn reproduce(asked: &Asked) -> String {
     if let Some(seed) = typed.world_seed {
         add("world-seed", seed.to_string());
     }
-    add("agent", typed.agent.clone());
+    add("agent", shell_word(&typed.agent));
+    for name in &typed.pass_env {
+        add("pass-env", name.clone());
+    }
     if let Some(stored) = &typed.stored {
         add("stored", stored.clone());
     }
     match &typed.memory {
         Some(memory) => add("memory", memory.clone()),
-        None => add("dreamer", typed.dreamer.clone()),
+        None => add("dreamer", shell_word(&typed.dreamer)),
     }
     add("arms", typed.arms.join(","));
     add("repeats", typed.repeats.to_string());
@@ -268,9 +270,18 @@ fn reproduce(asked: &Asked) -> String {
     words.join(" ")
 }
 
+/// A word as a shell takes it: in quotes where it holds anything but plain letters.
+fn shell_word(word: &str) -> String {
+    let is_plain = |it: char| it.is_alphanumeric() || "-_:./".contains(it);
+    match word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
 /// The change log and the patterns of a dream.
 fn dream_log(dream: &Dream) -> Result<String> {
-    let log = serde_json::json!({
+    let mut log = serde_json::json!({
         "format": 1,
         "dreamer": dream.dreamer,
         "sessions": dream.sessions,
@@ -280,6 +291,9 @@ fn dream_log(dream: &Dream) -> Result<String> {
         "changes": dream.changes,
         "patterns": dream.patterns,
     });
+    if let Some(usage) = &dream.usage {
+        log["usage"] = serde_json::json!(usage);
+    }
     serde_json::to_string_pretty(&log)
         .map(|text| format!("{text}\n"))
         .map_err(|fault| Error::bug("the change log could not be written").because(fault))

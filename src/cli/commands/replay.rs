@@ -1,4 +1,4 @@
-//! `replay`: one trial of a run again, for its transcript.
+//! `replay`: one trial of a run again, for its transcript; one that was kept is not played again.
 
 use crate::{
     cli::{
@@ -12,9 +12,10 @@ use crate::{
     },
     error::{Error, Result, count},
     formats::transcript::write_session,
+    runner::transcripts,
 };
 
-/// Plays a trial again and prints its transcript.
+/// Prints a trial's transcript, played again where none was kept.
 pub fn replay(args: &ReplayArgs) -> Result<Exit> {
     let file = read_run_file(&args.run)?;
     let runtime = runtime()?;
@@ -26,7 +27,10 @@ pub fn replay(args: &ReplayArgs) -> Result<Exit> {
             args.trial
         ))
     })?;
-    let session = runtime.block_on(finished.bench.recreate(trial))?;
+    let record = &finished.records[args.trial as usize];
+    let library = transcripts::library_of(&args.run);
+    let told = finished.bench.told(trial, record, library.as_ref());
+    let session = runtime.block_on(told)?;
     speech::answer(&write_session(&session));
     Ok(Exit::Done)
 }

@@ -8,14 +8,17 @@ use std::{
 use crate::{
     agents::{
         Agent,
+        command::ProgramAgent,
         embedded::{Embedded, Policy as EmbeddedPolicy},
     },
-    cli::args::{AgentName, DreamerName, Preset, RunArgs},
-    domain::{id::ArmName, memory::Store},
-    dreaming::{Dreamer, controls::Control, embedded::Reference},
+    cli::args::{Preset, RunArgs},
+    domain::{id::ArmName, memory::Store, suite::Suite},
+    draw::Key,
+    dreaming::{Dreamer, command::ProgramDreamer, controls::Control, embedded::Reference},
     error::{Error, Result, did_you_mean},
     files,
     formats::{memory::read_store, suite::load_suite},
+    process::{PREFIX, Program, is_set},
     promotion::{
         ledger::{Custody, Ledger},
         policy::Policy,
@@ -34,15 +37,16 @@ pub const PRACTICE_REPEATS: u32 = 2;
 /// What was typed, by value.
 ///
 /// # Errors
-/// The ledger of the store is not what was written.
+/// A variable to be passed is none, or the ledger of the store is not what was written.
 pub fn typed(args: &RunArgs) -> Result<Typed> {
     let (repeats, pairs) = amount(args.preset);
     let suite = args.suite.as_deref().unwrap_or(Path::new(""));
     Ok(Typed {
         suite: suite.display().to_string(),
         world_seed: args.world_seed,
-        agent: agent_word(args.agent).to_owned(),
-        dreamer: dreamer_word(args.dreamer).to_owned(),
+        agent: args.agent.clone(),
+        dreamer: args.dreamer.clone(),
+        pass_env: passed(&args.pass_env)?,
         memory: args.memory.as_ref().map(|it| it.display().to_string()),
         stored: args.stored.as_ref().map(|it| it.display().to_string()),
         tries_dropped: false,
@@ -130,8 +134,8 @@ pub fn asked(typed: Typed) -> Result<Asked> {
             .mend("add `dreamed` to `--arms`, or give the store as an arm of its own: `--arms name=STORE`"));
     }
     Ok(Asked {
-        agent: agent(&typed.agent)?,
-        dreamer: dreamer(&typed.dreamer)?,
+        agent: fitting_agent(&typed, &suite)?,
+        dreamer: dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
         suite,
         memory,
         arms,
@@ -145,6 +149,18 @@ pub fn asked(typed: Typed) -> Result<Asked> {
         tries_dropped: typed.tries_dropped,
         typed,
     })
+}
+
+/// The agent that was typed, if it can play this suite.
+fn fitting_agent(typed: &Typed, suite: &Suite) -> Result<Arc<dyn Agent>> {
+    let agent = agent(&typed.agent, &typed.pass_env)?;
+    match agent.refuses(&suite.setting) {
+        None => Ok(agent),
+        Some(why) => Err(
+            Error::usage(format!("this agent and this suite do not fit: {why}"))
+                .mend("name another suite, or play this one with `--agent embedded`"),
+        ),
+    }
 }
 
 fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
@@ -162,62 +178,70 @@ fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
     Ok((ArmName::new(name), read_store(Path::new(path))?))
 }
 
-/// The word an agent's name stands for.
-pub fn agent_word(name: AgentName) -> &'static str {
-    match name {
-        AgentName::Embedded => "embedded",
-        AgentName::Forager => "forager",
-    }
-}
+/// Agents by name; programs beside them.
+const AGENTS: [&str; 3] = ["embedded", "forager", "command:PROGRAM"];
+/// Dreamers by name; programs beside them.
+const DREAMERS: [&str; 5] = ["embedded", "null", "shuffler", "hoarder", "command:PROGRAM"];
 
-fn agent(word: &str) -> Result<Arc<dyn Agent>> {
+fn agent(word: &str, pass: &[String]) -> Result<Arc<dyn Agent>> {
+    if let Some(program) = word.strip_prefix(PREFIX) {
+        return Ok(Arc::new(ProgramAgent {
+            program: Program::parse(program)?,
+            pass: pass.to_vec(),
+        }));
+    }
     match word {
         "embedded" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Planner))),
         "forager" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Forager))),
-        other => Err(
-            Error::usage(format!("there is no agent `{other}`")).mend(did_you_mean(
-                other,
-                "agents",
-                ["embedded", "forager"],
-            )),
-        ),
+        other => Err(Error::usage(format!("there is no agent `{other}`"))
+            .mend(did_you_mean(other, "agents", AGENTS))),
     }
 }
 
-/// The word a dreamer's name stands for.
-pub fn dreamer_word(name: DreamerName) -> &'static str {
-    match name {
-        DreamerName::Embedded => "embedded",
-        DreamerName::Null => "null",
-        DreamerName::Shuffler => "shuffler",
-        DreamerName::Hoarder => "hoarder",
-    }
-}
-
-/// The dreamer of that word.
+/// The dreamer of that word; a program is given the variables of `pass` and the seed.
 ///
 /// # Errors
 /// There is none.
-pub fn dreamer(word: &str) -> Result<Arc<dyn Dreamer>> {
+pub fn dreamer(word: &str, pass: &[String], seed: u64) -> Result<Arc<dyn Dreamer>> {
+    if let Some(program) = word.strip_prefix(PREFIX) {
+        return Ok(Arc::new(ProgramDreamer {
+            program: Program::parse(program)?,
+            pass: pass.to_vec(),
+            seed: Key::root(seed).word("dreamer").draw(0) >> 11,
+        }));
+    }
     match word {
         "embedded" => Ok(Arc::new(Reference)),
         "null" => Ok(Arc::new(Control::Null)),
         "shuffler" => Ok(Arc::new(Control::Shuffler)),
         "hoarder" => Ok(Arc::new(Control::Hoarder)),
-        other => {
-            let known = ["embedded", "null", "shuffler", "hoarder"];
-            Err(Error::usage(format!("there is no dreamer `{other}`"))
-                .mend(did_you_mean(other, "dreamers", known)))
-        }
+        other => Err(Error::usage(format!("there is no dreamer `{other}`"))
+            .mend(did_you_mean(other, "dreamers", DREAMERS))),
     }
 }
 
-/// The dreamer a name on the command line stands for.
+/// The names of variables to be passed to programs, each once.
 ///
 /// # Errors
-/// Never for a name clap let through.
-pub fn named_dreamer(name: DreamerName) -> Result<Arc<dyn Dreamer>> {
-    dreamer(dreamer_word(name))
+/// One is no name, or is not set here.
+pub fn passed(names: &[String]) -> Result<Vec<String>> {
+    let mut passed = names.to_vec();
+    passed.sort();
+    passed.dedup();
+    for name in &passed {
+        let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        if name.is_empty() || !name.chars().all(is_name) {
+            return Err(Error::usage("`--pass-env` takes the name of an environment variable")
+                .mend("name it alone, as in `--pass-env API_KEY`; its value is taken from the environment"));
+        }
+        if !is_set(name) {
+            return Err(Error::usage(format!(
+                "the environment variable `{name}` is not set, so it cannot be passed on"
+            ))
+            .mend("set it, or leave out `--pass-env`"));
+        }
+    }
+    Ok(passed)
 }
 
 /// The policy of a file, or the default.

@@ -58,26 +58,58 @@ pub fn write_store(store: &Store, folder: &Path) -> Result<()> {
 ///
 /// Errors: whatever breaks the rules of a real store or cannot stand on a disk, and a single text for several entries.
 pub fn replace_store(store: &Store, path: &Path) -> Result<()> {
+    check_replace(store, path)?;
+    match shape_at(path)? {
+        Stands::Export(file) => files::write(&file, export::export_json(store).as_bytes()),
+        Stands::Text => {
+            let text = store.entries.first().map_or("", |it| it.text.as_str());
+            files::write(path, text.as_bytes())
+        }
+        Stands::Folder => files::replace_folder(path, &files_of(store)),
+    }
+}
+
+/// Whether a store can take the place of what stands at a path.
+///
+/// Errors: those of [`replace_store`], before anything is written.
+pub fn check_replace(store: &Store, path: &Path) -> Result<()> {
+    let several = || {
+        Error::input(format!(
+            "a single text cannot hold a store of {}",
+            count(store.entries.len(), "file")
+        ))
+        .in_file(path)
+        .mend("name a folder")
+    };
+    match shape_at(path)? {
+        Stands::Export(_) => Ok(()),
+        Stands::Text if store.entries.len() <= 1 => Ok(()),
+        Stands::Text => Err(several()),
+        Stands::Folder => {
+            let mut faults = rules::faults(store, Origin::Folder(path));
+            faults.extend(rules::folder_faults(store, path));
+            Error::join(faults).map_or(Ok(()), Err)
+        }
+    }
+}
+
+/// The shape of the store at a path; a folder where nothing is there yet.
+enum Stands {
+    Export(PathBuf),
+    Text,
+    Folder,
+}
+
+fn shape_at(path: &Path) -> Result<Stands> {
     if let Some(export) = export_at(path)? {
-        return files::write(&export, export::export_json(store).as_bytes());
+        return Ok(Stands::Export(export));
     }
-    if files::exists(path) && !path.is_dir() {
-        let [entry] = store.entries.as_slice() else {
-            return Err(Error::input(format!(
-                "a single text cannot hold a store of {}",
-                count(store.entries.len(), "file")
-            ))
-            .in_file(path)
-            .mend("name a folder"));
-        };
-        return files::write(path, entry.text.as_bytes());
-    }
-    let mut faults = rules::faults(store, Origin::Folder(path));
-    faults.extend(rules::folder_faults(store, path));
-    if let Some(error) = Error::join(faults) {
-        return Err(error);
-    }
-    files::replace_folder(path, &files_of(store))
+    let is_text = files::exists(path) && !path.is_dir();
+    Ok(if is_text {
+        Stands::Text
+    } else {
+        Stands::Folder
+    })
 }
 
 /// The export file at a path: itself, or the only file of the folder.

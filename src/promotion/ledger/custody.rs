@@ -9,7 +9,7 @@ use crate::{
     domain::{id::Digest, memory::Store},
     error::{Error, Result},
     files::{self, Lock},
-    formats::memory::{export_json, learnings, read_store, replace_store},
+    formats::memory::{check_replace, export_json, learnings, read_store, replace_store},
     promotion::ledger::{Entry, Ledger, Moment},
 };
 
@@ -153,6 +153,7 @@ impl Custody {
         entry: Entry,
         moment: &Moment,
     ) -> Result<()> {
+        check_replace(new, &self.store)?;
         self.snapshot(old, ledger, moment)?;
         self.snapshot(new, ledger, moment)?;
         ledger.append(entry, moment)?;

@@ -1,0 +1,138 @@
+//! The dream of a run: dreamt once, and kept whole where the dreamer would not dream the same again.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{dream::Dream, id::Digest, session::Session},
+    error::{Error, Result, without_place},
+    files,
+    formats::{
+        memory,
+        transcript::{read_session, write_session},
+    },
+    runner::{
+        Pace,
+        event::Event,
+        journal::Record,
+        transcripts::{self, Library},
+    },
+    study::asked::Asked,
+};
+
+/// A kept dream and what it was dreamt over.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    format: u32,
+    /// Digest over dreamer, sessions and store.
+    over: Digest,
+    dream: Dream,
+}
+
+/// Dreams over the practice sessions and the suite's store, which stays as it is; a dream that is kept already is taken.
+/// `None` where the dreamer would have to be asked and the run was stopped, as by those who only read it.
+///
+/// # Errors
+/// The dreamer fails, changed its input, or the kept dream is not one over these sessions.
+pub(super) async fn dream_over(
+    asked: &Asked,
+    practised: &[Record],
+    folder: &Path,
+    pace: &Pace,
+    observe: &mut (dyn FnMut(&Event) + Send),
+) -> Result<Option<Dream>> {
+    let is_costly = !asked.dreamer.is_repeatable();
+    let is_stopped = pace.stop.load(Ordering::Relaxed);
+    if is_costly && is_stopped && !files::exists(&place(folder)) {
+        return Ok(None);
+    }
+    let store = &asked.suite.memory;
+    let sessions = sessions_of(&transcripts::path_in(folder), practised)?;
+    let over = over(asked, &sessions);
+    let dream = match kept(folder, &over)? {
+        Some(dream) => dream,
+        None => {
+            let dream = asked.dreamer.dream(&sessions, store).await?;
+            dream.check_untouched()?;
+            if is_costly {
+                keep(folder, over, &dream)?;
+            }
+            dream
+        }
+    };
+    observe(&Event::Dreamed {
+        sessions: sessions.len(),
+        learnings: memory::learnings(&dream.store).learnings.len(),
+    });
+    Ok(Some(dream))
+}
+
+/// The practice sessions, as their transcripts tell them, in plan order.
+fn sessions_of(pack: &Path, records: &[Record]) -> Result<Vec<Session>> {
+    let library = if files::exists(pack) {
+        Library::read(pack)?
+    } else {
+        return Ok(Vec::new());
+    };
+    let mut sessions = Vec::new();
+    for digest in records
+        .iter()
+        .filter_map(|record| record.transcript.as_ref())
+    {
+        sessions.push(read_session(&library.get(digest)?, pack)?);
+    }
+    Ok(sessions)
+}
+
+fn place(folder: &Path) -> PathBuf {
+    folder.join("dreamt.json")
+}
+
+fn over(asked: &Asked, sessions: &[Session]) -> Digest {
+    let name = asked.dreamer.name();
+    let store = asked.suite.memory.digest();
+    let written: Vec<String> = sessions.iter().map(write_session).collect();
+    let parts = [name.as_str(), store.as_str()];
+    Digest::of_parts(
+        parts
+            .into_iter()
+            .chain(written.iter().map(String::as_str))
+            .map(str::as_bytes),
+    )
+}
+
+fn kept(folder: &Path, over: &Digest) -> Result<Option<Dream>> {
+    let path = place(folder);
+    if !files::exists(&path) {
+        return Ok(None);
+    }
+    let kept: Kept = serde_json::from_str(&files::read_text(&path)?).map_err(|fault| {
+        Error::integrity("this is not a dream as it was kept")
+            .in_file(&path)
+            .because(without_place(&fault))
+            .mend("restore the file, or start afresh with another `--out`")
+    })?;
+    match kept.over == *over {
+        true => Ok(Some(kept.dream)),
+        false => Err(
+            Error::integrity("this dream was dreamt over other sessions than this run's")
+                .in_file(&path)
+                .mend("restore the file, or start afresh with another `--out`"),
+        ),
+    }
+}
+
+fn keep(folder: &Path, over: Digest, dream: &Dream) -> Result<()> {
+    let kept = Kept {
+        format: 1,
+        over,
+        dream: dream.clone(),
+    };
+    let text = serde_json::to_string_pretty(&kept)
+        .map_err(|fault| Error::bug("the dream could not be written").because(fault))?;
+    files::write(&place(folder), format!("{text}\n").as_bytes())
+}
