@@ -9,8 +9,10 @@ pub mod domain;
 pub mod files;
 pub mod statistics;
 
+pub mod http;
 pub mod process;
 
+pub mod chat;
 pub mod environment;
 pub mod formats;
 

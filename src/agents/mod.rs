@@ -1,5 +1,6 @@
 //! Who attempts a task. Agents know their brief, their memory and the place; never a task, a grader or a world.
 
+pub mod chat;
 pub mod command;
 pub mod embedded;
 pub mod scripted;
@@ -28,6 +29,11 @@ pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + '
 pub trait Agent: Send + Sync {
     /// Stable across releases: it is part of a run's fingerprint.
     fn name(&self) -> String;
+
+    /// Whether it waits for someone else, so that trials take seconds and nothing can couple the luck of arms.
+    fn is_remote(&self) -> bool {
+        false
+    }
 
     /// What must be said of it wherever its results are shown, in sentences.
     fn about(&self) -> String {

@@ -24,6 +24,7 @@ pub struct Desk {
     words_left: u32,
     words_read: u32,
     errors: u32,
+    misused: u32,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -57,6 +58,7 @@ impl Desk {
             words_left: scene.steps.saturating_mul(scene.world.words_per_step),
             words_read: 0,
             errors: 0,
+            misused: 0,
             scene,
         }
     }
@@ -116,13 +118,37 @@ impl Desk {
         true
     }
 
+    /// Calls that can still be made.
+    pub fn steps_left(&self) -> u32 {
+        self.words_left
+            .checked_div(self.scene.world.words_per_step)
+            .unwrap_or(u32::MAX)
+    }
+
+    /// Pays for a call that names nothing the desk has, as one that is made; `false` where the budget is used up.
+    pub fn misuse(&mut self) -> bool {
+        if !self.pay() {
+            return false;
+        }
+        self.misused += 1;
+        self.errors += 1;
+        true
+    }
+
+    fn pay(&mut self) -> bool {
+        let price = self.scene.world.words_per_step;
+        let is_enough = price <= self.words_left;
+        if is_enough {
+            self.words_left -= price;
+        }
+        is_enough
+    }
+
     /// Makes a call; `None` where the step budget is used up.
     pub fn call(&mut self, call: Call) -> Option<Answer> {
-        let price = self.scene.world.words_per_step;
-        if self.words_left < price {
+        if !self.pay() {
             return None;
         }
-        self.words_left -= price;
         let (answer, refusal) = self.answer(&call);
         self.errors += u32::from(answer != Answer::Done);
         self.log.push(Event {
@@ -201,9 +227,11 @@ impl Desk {
             .chance(0, self.scene.world.lost_per_thousand)
     }
 
-    /// Calls made.
+    /// Calls made, those that named nothing included.
     pub fn steps(&self) -> u32 {
-        u32::try_from(self.log.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.log.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(self.misused)
     }
 
     /// Calls that were not done.
@@ -257,6 +285,13 @@ impl Desk {
                 [self.tool_use(index, event), self.tool_result(index, event)]
             })
             .collect()
+    }
+
+    /// The last call and its answer as transcript events.
+    pub fn last_events(&self) -> Option<[Value; 2]> {
+        let event = self.log.last()?;
+        let index = self.log.len() - 1;
+        Some([self.tool_use(index, event), self.tool_result(index, event)])
     }
 
     fn tool_use(&self, index: usize, event: &Event) -> Value {

@@ -103,7 +103,7 @@ impl Bench {
             });
         }
         Ok(Self {
-            is_quick: suite.world().is_some(),
+            is_quick: suite.world().is_some() && !agent.is_remote(),
             grounds: reuse::grounds(&suite, &agent.name())?,
             suite,
             agent,
@@ -238,12 +238,17 @@ impl Bench {
         let given: Vec<Given<'_>> = self.given(trial, arm);
         let brief = brief_at(&task.brief, trial.steps);
         let key = trial.key(self.seed, task.id.as_str(), arm.name.as_str());
+        let own = if self.agent.is_remote() {
+            trial.own_key(key, arm.name.as_str())
+        } else {
+            key.word("agent")
+        };
         let work = |place| Work {
             brief: &brief,
             memory: &given,
             store: &arm.store,
             place,
-            key: key.word("agent"),
+            key: own,
             keep_events: self.keeps_transcript(trial) || task.canary.is_some(),
         };
         let attempt;

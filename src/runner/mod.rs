@@ -208,7 +208,13 @@ impl Worker {
             let to = (from + handful).min(self.missing.len());
             let mut played = Vec::with_capacity(handful);
             for position in &self.missing[from..to] {
-                played.push(self.bench.play(&self.trials[*position], *position).await);
+                let one = self.bench.play(&self.trials[*position], *position).await;
+                // What broke while the run is being ended, by a provider that is down above all, was not the trial's
+                // turn: it is left for `--resume`.
+                if one.record.outcome.completed().is_none() && self.stop.load(Ordering::Relaxed) {
+                    continue;
+                }
+                played.push(one);
             }
             if sender.send(played).await.is_err() {
                 return;

@@ -87,6 +87,16 @@ impl PlannedTrial {
             Lane::Own => key.word("own").word(arm),
         }
     }
+
+    /// An address below `key` that no other trial of the plan has, for agents whose luck nobody can couple.
+    pub fn own_key(&self, key: Key, arm: &str) -> Key {
+        let key = key.word("trial").word(arm).number(u64::from(self.steps));
+        let key = self.pair.map_or(key, |(pair, half)| {
+            key.number(u64::from(pair)).number(half as u64)
+        });
+        let subset = self.subset.iter().flatten();
+        subset.fold(key, |key, learning| key.number(u64::from(*learning)))
+    }
 }
 
 /// Numbers trials from 0 and interleaves arms: within a repeat, tasks follow each other and each task's arms stand

@@ -18,10 +18,11 @@ pub(super) fn trips(
     place: &Place<'_>,
     grade: &Grade,
 ) -> Vec<String> {
-    let events = match place {
-        Place::Desk(desk) => desk.events(),
-        Place::Nowhere | Place::Workspace(_) => attempt.events.clone(),
-    };
+    // A model may also have called what the desk does not have; only its own events tell of that.
+    let mut events = attempt.events.clone();
+    if let Place::Desk(desk) = place {
+        events.extend(desk.events());
+    }
     let calls: Vec<&Value> = events
         .iter()
         .filter(|it| it.get("type").and_then(Value::as_str) == Some("agent.tool_use"))

@@ -17,11 +17,12 @@ const FLOORS: [&[&str]; 10] = [
 ];
 
 /// What only one place may name: a file, or a folder by the beginning of its files' paths.
-const DOORS: [(&str, &str); 9] = [
+const DOORS: [(&str, &str); 10] = [
     ("polars", "analysis/frames"),
     ("polars_io", "analysis/frames"),
     ("plotters", "report/plot.rs"),
-    ("reqwest", "http.rs"),
+    ("reqwest", "http/wire.rs"),
+    ("rustls", "http/wire.rs"),
     ("indicatif", "cli/progress.rs"),
     ("clap", "cli/args/"),
     ("csv", "formats/dataset.rs"),

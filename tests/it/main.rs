@@ -19,6 +19,8 @@ mod canaries;
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]
+mod chat_models;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod compare_published;
@@ -36,6 +38,10 @@ mod gating;
 mod hostile_names;
 #[cfg(test)]
 mod kill_and_resume;
+#[cfg(test)]
+mod model_room;
+#[cfg(test)]
+mod model_server;
 #[cfg(test)]
 mod mutations;
 #[cfg(test)]
@@ -60,3 +66,5 @@ mod reuse;
 mod screened;
 #[cfg(test)]
 mod suites_as_promised;
+#[cfg(test)]
+mod tapes_and_keys;

@@ -273,7 +273,7 @@ mod tests {
                 category.is_match(it.encode_utf8(&mut [0; 4])) != is_control_or_format(*it)
             })
             .collect();
-        assert_eq!(differing, []);
+        assert_eq!(differing, Vec::<char>::new());
     }
 
     #[test]

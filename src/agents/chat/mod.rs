@@ -1,0 +1,361 @@
+//! A language model as an agent: it is given the brief and its notes, calls the desk's tools, and ends in its own words.
+
+mod followed;
+mod prompt;
+mod toolbox;
+
+use serde_json::{Value, json};
+
+use crate::{
+    agents::{Agent, Boxed, Fault, Work},
+    chat::{self, End, Message, Model, Reply, Tokens, ToolCall, ToolResult, Turn},
+    domain::{
+        suite::Setting,
+        task::Brief,
+        trial::{Attempt, Stop, Usage},
+    },
+    draw::Key,
+    environment::{Desk, Place},
+};
+
+use toolbox::Toolbox;
+
+/// How often a reply that was cut short is asked for again with twice the tokens.
+const RAISES: u32 = 3;
+const NO_WORKSPACE: &str =
+    "a chat model has no tools for a workspace yet; it plays suites with a world or with none";
+/// How often a model may pause to go on.
+const PAUSES: u32 = 20;
+
+/// How notes reach the model; a part of the agent's name, so that arms of different modes are never compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Every note a trial is given stands in its first message.
+    Context,
+}
+
+impl Delivery {
+    fn word(self) -> &'static str {
+        match self {
+            Delivery::Context => "context",
+        }
+    }
+}
+
+/// A model that attempts tasks.
+#[derive(Debug)]
+pub struct Chat {
+    model: Model,
+    delivery: Delivery,
+}
+
+impl Chat {
+    /// An agent that plays with this model.
+    pub fn new(model: Model, delivery: Delivery) -> Self {
+        Self { model, delivery }
+    }
+
+    /// The model, for what it says of its provider.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    async fn play(&self, work: Work<'_>) -> Result<Attempt, Fault> {
+        let desk = match work.place {
+            Place::Desk(desk) => Some(desk),
+            Place::Nowhere => None,
+            Place::Workspace(_) => {
+                return Err(NO_WORKSPACE.to_owned());
+            }
+        };
+        let toolbox = desk
+            .as_deref()
+            .map_or_else(Toolbox::default, |desk| Toolbox::of(desk, work.brief));
+        let system = prompt::system(work.brief, desk.as_deref());
+        let first = prompt::first_message(work.brief, work.memory, desk.as_deref());
+        let mut talk = Talk {
+            model: &self.model,
+            brief: work.brief,
+            address: work.key,
+            desk,
+            toolbox,
+            messages: vec![Message::User(first)],
+            tally: Tally::default(),
+            events: work.keep_events.then(Vec::new),
+            strays: 0,
+        };
+        let (stop, answer) = talk.run(&system).await?;
+        let followed = talk
+            .desk
+            .as_deref()
+            .map_or_else(Vec::new, |desk| followed::followed(work.memory, desk));
+        let given = work.memory.iter();
+        Ok(Attempt {
+            answer,
+            stop,
+            usage: talk.usage(given.map(|it| it.reading.words).sum()),
+            surfaced: (0..).take(work.memory.len()).collect(),
+            followed,
+            events: talk.events.unwrap_or_default(),
+        })
+    }
+}
+
+impl Agent for Chat {
+    fn name(&self) -> String {
+        let choice = self.model.choice();
+        let (provider, model) = (choice.provider.word(), &choice.model);
+        let mut name = format!("{provider}:{model} chat/1 {}", self.delivery.word());
+        let usual = chat::Choice::new(choice.provider, "");
+        if choice.max_tokens != usual.max_tokens {
+            name.push_str(&format!(" max_tokens={}", choice.max_tokens));
+        }
+        if let Some(temperature) = choice.temperature {
+            name.push_str(&format!(" temperature={temperature}"));
+        }
+        if choice.version != usual.version {
+            name.push_str(&format!(" version={}", choice.version));
+        }
+        name
+    }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
+
+    fn about(&self) -> String {
+        "A language model that was given every note in its first message. Which notes it followed is told by what its \
+         calls agree with."
+            .to_owned()
+    }
+
+    fn is_repeatable(&self) -> bool {
+        false
+    }
+
+    fn refuses(&self, setting: &Setting) -> Option<String> {
+        match setting {
+            Setting::Workspace { .. } => Some(NO_WORKSPACE.to_owned()),
+            Setting::World(_) | Setting::None => None,
+        }
+    }
+
+    fn attempt<'a>(&'a self, work: Work<'a>) -> Boxed<'a, Attempt> {
+        Box::pin(self.play(work))
+    }
+}
+
+/// One attempt under way.
+struct Talk<'a> {
+    model: &'a Model,
+    brief: &'a Brief,
+    address: Key,
+    desk: Option<&'a mut Desk>,
+    toolbox: Toolbox,
+    messages: Vec<Message>,
+    tally: Tally,
+    /// `None` where nobody asked for them.
+    events: Option<Vec<Value>>,
+    /// Calls that named nothing there is.
+    strays: u32,
+}
+
+/// What answered requests consumed, each counted once.
+#[derive(Debug, Default)]
+struct Tally {
+    tokens: Option<Tokens>,
+    /// The outer is `None` before the first reply, the inner where a cost is unknown.
+    cost_usd: Option<Option<f64>>,
+    seconds: f64,
+}
+
+impl Tally {
+    fn add(&mut self, reply: &Reply) {
+        self.tokens = Some(match self.tokens {
+            Some(tokens) => tokens.plus(reply.tokens),
+            None => reply.tokens,
+        });
+        self.cost_usd = Some(match self.cost_usd {
+            Some(sum) => sum.zip(reply.cost_usd).map(|(sum, more)| sum + more),
+            None => reply.cost_usd,
+        });
+        self.seconds += reply.seconds;
+    }
+}
+
+impl Talk<'_> {
+    /// Asks and acts until the model ends or a limit does.
+    async fn run(&mut self, system: &str) -> Result<(Stop, Option<String>), Fault> {
+        let usual = self.model.choice().max_tokens;
+        let most = usual.saturating_mul(1 << RAISES);
+        let (mut max_tokens, mut pauses) = (usual, 0);
+        loop {
+            // Only the exchanges that were answered count: waits for a busy provider are not the agent's doing.
+            let left = f64::from(self.brief.limits.seconds) - self.tally.seconds;
+            if left <= 0.0 {
+                return Ok((Stop::Seconds, None));
+            }
+            let turn = Turn {
+                system,
+                messages: &self.messages,
+                tools: self.toolbox.tools(),
+                max_tokens,
+            };
+            let reply = match self.model.turn(&turn, self.address, Some(left)).await {
+                Ok(reply) => reply,
+                Err(chat::Fault::PastLimit) => return Ok((Stop::Seconds, None)),
+                Err(chat::Fault::Provider(told)) => return Err(told),
+            };
+            self.tally.add(&reply);
+            self.tell_request(&reply);
+            // What was cut may have lost half a call, so it is asked for again and not answered.
+            if reply.end == End::MaxTokens && max_tokens < most {
+                max_tokens = max_tokens.saturating_mul(2);
+                continue;
+            }
+            self.tell_words(&reply.text);
+            let stop = match reply.end {
+                End::MaxTokens | End::ContextFull => Some(Stop::Budget),
+                End::Refused => Some(Stop::GaveUp),
+                End::Done | End::Calls | End::StopText | End::Paused | End::Other(_)
+                    if !reply.calls.is_empty() =>
+                {
+                    self.messages.push(Message::Model(reply.raw));
+                    self.act(&reply.calls)
+                }
+                End::Paused => {
+                    pauses += 1;
+                    self.messages.push(Message::Model(reply.raw));
+                    (PAUSES < pauses).then_some(Stop::Budget)
+                }
+                End::Done | End::Calls | End::StopText | End::Other(_) => Some(Stop::Finished),
+            };
+            if let Some(stop) = stop {
+                return Ok((stop, Some(reply.text).filter(|it| !it.is_empty())));
+            }
+        }
+    }
+
+    /// Makes every call of a reply, in order, and adds what they came to; tells where the step limit ended it.
+    fn act(&mut self, calls: &[ToolCall]) -> Option<Stop> {
+        let mut results = Vec::with_capacity(calls.len());
+        for call in calls {
+            let Some((text, is_error)) = self.call(call) else {
+                return Some(Stop::Steps);
+            };
+            results.push(ToolResult {
+                id: call.id.clone(),
+                text,
+                is_error,
+            });
+        }
+        self.messages.push(Message::Results(results));
+        None
+    }
+
+    /// What a call came to and whether that is a failure; `None` where no step is left for it.
+    fn call(&mut self, call: &ToolCall) -> Option<(String, bool)> {
+        let Some(desk) = self.desk.as_deref_mut() else {
+            return self.stray(call, "there are no tools here: answer in words".to_owned());
+        };
+        match self.toolbox.call(call, desk, self.brief) {
+            Ok(made) => {
+                desk.call(made)?;
+                let [used, result] = desk.last_events()?;
+                let text = result
+                    .get("content")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                let is_error = result.get("is_error").and_then(Value::as_bool) == Some(true);
+                let said = (text.to_owned(), is_error);
+                if let Some(events) = &mut self.events {
+                    events.extend([used, result]);
+                }
+                Some(said)
+            }
+            Err(told) => self.stray(call, told),
+        }
+    }
+
+    /// A call that names nothing there is: it costs a step, and says how to mend it.
+    fn stray(&mut self, call: &ToolCall, told: String) -> Option<(String, bool)> {
+        let is_paid = match self.desk.as_deref_mut() {
+            Some(desk) => desk.misuse(),
+            None => self.strays < self.brief.limits.steps,
+        };
+        if !is_paid {
+            return None;
+        }
+        if let Some(events) = &mut self.events {
+            let id = format!("stray-{}", self.strays);
+            let input = call
+                .input
+                .as_ref()
+                .map_or_else(|text| json!(text), Value::clone);
+            events.push(
+                json!({"type": "agent.tool_use", "id": id, "name": call.name, "input": input}),
+            );
+            events.push(json!({
+                "type": "agent.tool_result",
+                "tool_use_id": id,
+                "is_error": true,
+                "content": told,
+            }));
+        }
+        self.strays += 1;
+        Some((told, true))
+    }
+
+    fn tell_words(&mut self, text: &str) {
+        if let Some(events) = self.events.as_mut().filter(|_| !text.is_empty()) {
+            let content = json!([{"type": "text", "text": text}]);
+            events.push(json!({"type": "agent.message", "content": content}));
+        }
+    }
+
+    fn tell_request(&mut self, reply: &Reply) {
+        let Some(events) = &mut self.events else {
+            return;
+        };
+        let end = match &reply.end {
+            End::Done => "end_turn",
+            End::Calls => "tool_use",
+            End::MaxTokens => "max_tokens",
+            End::StopText => "stop_sequence",
+            End::Paused => "pause_turn",
+            End::Refused => "refusal",
+            End::ContextFull => "model_context_window_exceeded",
+            End::Other(word) => word,
+        };
+        events.push(json!({
+            "type": "span.model_request_end",
+            "is_error": false,
+            "model_usage": {
+                "input_tokens": reply.tokens.input,
+                "output_tokens": reply.tokens.output,
+                "cache_read_input_tokens": reply.tokens.cache_read,
+                "cache_creation_input_tokens": reply.tokens.cache_write,
+            },
+            "stop_reason": end,
+            "model": reply.ids.model,
+            "message_id": reply.ids.message,
+            "request_id": reply.ids.request,
+        }));
+    }
+
+    fn usage(&self, words_read: u32) -> Usage {
+        let tokens = self.tally.tokens.unwrap_or_default();
+        let desk = self.desk.as_deref();
+        Usage {
+            steps: Some(desk.map_or(self.strays, Desk::steps)),
+            tool_errors: Some(desk.map_or(self.strays, Desk::tool_errors)),
+            words_read: Some(words_read),
+            input_tokens: tokens.input,
+            output_tokens: tokens.output,
+            cache_read_tokens: tokens.cache_read,
+            cache_write_tokens: tokens.cache_write,
+            cost_usd: self.tally.cost_usd.flatten(),
+            seconds: Some((self.tally.seconds * 1000.0).round() / 1000.0),
+        }
+    }
+}

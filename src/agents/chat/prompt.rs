@@ -1,0 +1,96 @@
+//! What a model is told. Every arm gets the same words; only the notes between them differ.
+
+use crate::{
+    agents::Given,
+    domain::{task::Brief, tool::Handbook},
+    environment::Desk,
+};
+
+/// What stands where an arm has no notes.
+const NO_NOTES: &str = "(none)";
+
+/// What the model is to be: the same for every task of a role, so that providers can keep it in their caches.
+pub(super) fn system(brief: &Brief, desk: Option<&Desk>) -> String {
+    let role = &brief.role;
+    let Some(desk) = desk else {
+        return format!(
+            "You work as {role}. You are given one task and, where there are any, notes from earlier work. \
+             Your last message is taken as the answer."
+        );
+    };
+    let mut text = format!(
+        "You work as {role}. You are given one task and, where there are any, notes from earlier work.\n\
+         Do the task with the tools. Each call works on one thing that lies on the desk, and its result comes at \
+         once. A call that fails costs as much as one that succeeds.\n\
+         When the task is done, or nothing more can be done, say so in a short message and call no tool."
+    );
+    let policies = &desk.handbook().policies;
+    if !policies.is_empty() {
+        text.push_str("\n\nRules of the house:");
+        for policy in policies {
+            text.push_str(&format!("\n- {}", policy.text));
+        }
+    }
+    text
+}
+
+/// The first message: the notes, then the task.
+pub(super) fn first_message(brief: &Brief, memory: &[Given<'_>], desk: Option<&Desk>) -> String {
+    let notes: Vec<&str> = memory.iter().map(|it| it.learning.text.trim()).collect();
+    let notes = if notes.is_empty() {
+        NO_NOTES.to_owned()
+    } else {
+        notes.join("\n\n")
+    };
+    let mut text = format!(
+        "Notes from earlier work:\n\n{notes}\n\nThe task:\n\n{}",
+        brief.prompt
+    );
+    if !brief.setup.is_empty() {
+        text.push_str("\n\nOn the desk:");
+        for entity in &brief.setup {
+            let seen: Vec<String> = entity
+                .attributes
+                .iter()
+                .map(|(name, value)| format!("{name} is {value}"))
+                .collect();
+            text.push_str(&format!("\n- {} ({})", entity.name, entity.kind));
+            if !seen.is_empty() {
+                text.push_str(&format!(": {}", seen.join(", ")));
+            }
+        }
+    }
+    if !brief.asks.is_empty() {
+        text.push_str("\n\nWhat must hold at the end:");
+        for ask in &brief.asks {
+            text.push_str(&format!("\n- {} is {}", ask.of, ask.is));
+        }
+    }
+    if let Some(desk) = desk {
+        text.push_str(&format!("\n\nYou can make {} calls.", desk.steps_left()));
+    }
+    text
+}
+
+/// What a tool's documentation says, in words.
+pub(super) fn about(book: &Handbook, tool: usize) -> String {
+    let tool = &book.tools[tool];
+    let named = |indices: &[usize], names: &[String]| {
+        let named: Vec<&str> = indices.iter().map(|it| names[*it].as_str()).collect();
+        named.join(", ")
+    };
+    let mut text = tool.about.clone();
+    if !tool.on.is_empty() {
+        text.push_str(&format!(" Works on: {}.", named(&tool.on, &book.kinds)));
+    }
+    if !tool.requires.is_empty() {
+        text.push_str(&format!(
+            " Needs it to be: {}.",
+            named(&tool.requires, &book.facts)
+        ));
+    }
+    if let Some(fact) = tool.gives {
+        text.push_str(&format!(" Makes it: {}.", book.facts[fact]));
+    }
+    text
+}

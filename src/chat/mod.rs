@@ -1,0 +1,442 @@
+//! One turn of a language model, whichever protocol its provider speaks. Tools are not run here.
+
+mod anthropic;
+mod choice;
+mod openai;
+mod prices;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{
+    draw::Key,
+    error::{Error, Result},
+    http::{Client, Credential, Failure, Method, Repeat, Request, Response, Settings, Transport},
+};
+
+pub use choice::{Choice, Provider};
+pub use prices::{LongPrice, Price, Prices};
+
+use choice::NEW_VERSION;
+
+/// How much of an error's text is told, in characters.
+const TOLD: usize = 300;
+
+/// What a model is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn<'a> {
+    /// What it is to be.
+    pub system: &'a str,
+    /// What was said so far, ending with what it is to answer.
+    pub messages: &'a [Message],
+    /// What it may call.
+    pub tools: &'a [Tool],
+    /// Most tokens it may write.
+    pub max_tokens: u32,
+}
+
+/// A tool as a model sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tool {
+    /// Up to 64 letters, digits, `_` and `-`.
+    pub name: String,
+    /// What it does, in words.
+    pub about: String,
+    /// The JSON schema of its input.
+    pub schema: Value,
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// What the harness says.
+    User(String),
+    /// What the model said, exactly as received.
+    Model(Value),
+    /// What its calls came to, all of them, in their order.
+    Results(Vec<ToolResult>),
+}
+
+/// What one call came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolResult {
+    /// The call's id.
+    pub id: String,
+    /// What the tool said.
+    pub text: String,
+    /// Whether it failed.
+    pub is_error: bool,
+}
+
+/// What a model answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// Its words, without its thinking.
+    pub text: String,
+    /// The tools it calls; where there are any, it waits for them whatever `end` says.
+    pub calls: Vec<ToolCall>,
+    /// Why it ended.
+    pub end: End,
+    /// What it consumed.
+    pub tokens: Tokens,
+    /// Dollars; `None` where tokens or prices are unknown.
+    pub cost_usd: Option<f64>,
+    /// How the provider names the answer.
+    pub ids: Ids,
+    /// What goes back as [`Message::Model`].
+    pub raw: Value,
+    /// From sending to the last byte.
+    pub seconds: f64,
+}
+
+/// One call of a tool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolCall {
+    /// The id its result names; made up where the server gave none.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// The input, or the text that was to be JSON and is not.
+    pub input: std::result::Result<Value, String>,
+}
+
+/// Names of an answer, for a provider's support.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// The message.
+    pub message: Option<String>,
+    /// The request.
+    pub request: Option<String>,
+    /// The model that answered; an alias may have been asked.
+    pub model: Option<String>,
+}
+
+/// Why a model ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It has said what it had to say.
+    Done,
+    /// It waits for its tools.
+    Calls,
+    /// It wrote as many tokens as it may.
+    MaxTokens,
+    /// It wrote a text it was to stop at.
+    StopText,
+    /// It wants to go on: send what it said back as it is.
+    Paused,
+    /// It, or its provider, refused.
+    Refused,
+    /// There is no room left for more.
+    ContextFull,
+    /// Something this program does not know.
+    Other(String),
+}
+
+/// Tokens of one request or several; null is not zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Input that no cache held.
+    pub input: Option<u64>,
+    /// Output, thinking included.
+    pub output: Option<u64>,
+    /// Input read from a cache.
+    pub cache_read: Option<u64>,
+    /// Input written to a cache.
+    pub cache_write: Option<u64>,
+    /// The part of the output that was thinking.
+    pub thinking: Option<u64>,
+}
+
+impl Tokens {
+    /// The sum; what one of the two does not know is unknown.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let sum = |one: Option<u64>, other: Option<u64>| Some(one?.saturating_add(other?));
+        Self {
+            input: sum(self.input, other.input),
+            output: sum(self.output, other.output),
+            cache_read: sum(self.cache_read, other.cache_read),
+            cache_write: sum(self.cache_write, other.cache_write),
+            thinking: sum(self.thinking, other.thinking),
+        }
+    }
+}
+
+/// Why there is no reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The provider let us down, in words.
+    Provider(String),
+    /// The attempt's time was over.
+    PastLimit,
+}
+
+/// A model that can be asked.
+#[derive(Debug)]
+pub struct Model {
+    choice: Choice,
+    client: Arc<Client>,
+}
+
+impl Model {
+    /// A model behind a connection of its own. `settings` says how it is reached; address and key are filled in here.
+    ///
+    /// # Errors
+    /// A key is missing, a setting does not suit the model, or the connection cannot be prepared.
+    pub fn new(mut choice: Choice, settings: Settings) -> Result<Self> {
+        let provider = choice.provider;
+        let is_offline = matches!(settings.transport, Transport::Replay(_));
+        let has_key = choice.key.as_ref().is_some_and(|it| !it.is_empty());
+        if !has_key && choice.base_url.is_none() && !is_offline {
+            return Err(
+                Error::usage(format!("`{}` asks for a key", provider.word())).mend(format!(
+                    "set {}, or name a server of your own with `--base-url`",
+                    provider.key_variable()
+                )),
+            );
+        }
+        let refuses = provider == Provider::Anthropic
+            && (choice.version == NEW_VERSION || anthropic::refuses_temperature(&choice.model));
+        if choice.temperature.is_some() && refuses {
+            return Err(
+                Error::usage(format!("`{}` takes no temperature", choice.model))
+                    .mend("leave it out; repeats measure the spread"),
+            );
+        }
+        let is_bearer = provider == Provider::OpenAi || choice.version == NEW_VERSION;
+        let credential = choice
+            .key
+            .take()
+            .filter(|it| !it.is_empty())
+            .map(|secret| Credential {
+                header: if is_bearer {
+                    "authorization"
+                } else {
+                    "x-api-key"
+                }
+                .to_owned(),
+                secret,
+                is_bearer,
+            });
+        let base = choice
+            .base_url
+            .clone()
+            .unwrap_or_else(|| provider.address().to_owned());
+        let base = base.trim_end_matches('/');
+        let base_url = match provider {
+            Provider::Anthropic => base.strip_suffix("/v1").unwrap_or(base).to_owned(),
+            Provider::OpenAi => base.to_owned(),
+        };
+        let client = Client::new(Settings {
+            base_url,
+            credential,
+            ..settings
+        })?;
+        Ok(Self {
+            choice,
+            client: Arc::new(client),
+        })
+    }
+
+    /// What was chosen; the key is not in it.
+    pub fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// Why the provider is not asked any more, once that is so.
+    pub fn down(&self) -> Option<String> {
+        self.client.down()
+    }
+
+    /// Asks for one reply. `address` is the asking trial's own; `seconds_left` bounds each exchange.
+    ///
+    /// # Errors
+    /// There is no reply, or none that can be read.
+    pub async fn turn(
+        &self,
+        turn: &Turn<'_>,
+        address: Key,
+        seconds_left: Option<f64>,
+    ) -> std::result::Result<Reply, Fault> {
+        let (path, headers, body) = match self.choice.provider {
+            Provider::Anthropic => {
+                let version = ("anthropic-version", self.choice.version.clone());
+                (
+                    "/v1/messages",
+                    vec![version],
+                    anthropic::body(&self.choice, turn),
+                )
+            }
+            Provider::OpenAi => (
+                "/chat/completions",
+                Vec::new(),
+                openai::body(&self.choice, turn),
+            ),
+        };
+        let body = body.to_string();
+        // About four bytes make a token; the true count is settled below.
+        let estimate = body.len() as u64 / 4;
+        let request = Request {
+            method: Method::Post,
+            path,
+            headers: &headers,
+            body: Some(&body),
+            repeat: Repeat::Freely,
+            address,
+            seconds_left,
+            tokens: estimate,
+        };
+        let response = self
+            .client
+            .send(&request)
+            .await
+            .map_err(|failure| self.fault(failure))?;
+        let mut reply = self.read(&response).map_err(Fault::Provider)?;
+        if let (Some(input), Some(output)) = (reply.tokens.input, reply.tokens.output) {
+            self.client.settle(estimate, input.saturating_add(output));
+        }
+        reply.cost_usd = self
+            .choice
+            .prices
+            .of(&self.choice.model)
+            .and_then(|price| price.cost(&reply.tokens));
+        Ok(reply)
+    }
+
+    fn read(&self, response: &Response) -> std::result::Result<Reply, String> {
+        let name = self.choice.provider.word();
+        if !(200..300).contains(&response.status) || is_error(&response.body) {
+            return Err(format!(
+                "{name} answered {}: {}",
+                response.status,
+                error_told(&response.body)
+            ));
+        }
+        let mut reply = match self.choice.provider {
+            Provider::Anthropic => anthropic::reply(&response.body),
+            Provider::OpenAi => openai::reply(&response.body),
+        }
+        .map_err(|what| format!("{name} sent a reply that cannot be read: {what}"))?;
+        reply.ids = Ids {
+            message: text_at(&response.body, "/id"),
+            request: response
+                .headers
+                .get("request-id")
+                .or_else(|| response.headers.get("x-request-id"))
+                .cloned(),
+            model: text_at(&response.body, "/model"),
+        };
+        reply.seconds = response.seconds;
+        Ok(reply)
+    }
+
+    fn fault(&self, failure: Failure) -> Fault {
+        let name = self.choice.provider.word();
+        match failure {
+            Failure::PastLimit => Fault::PastLimit,
+            Failure::NoAnswer(told) => Fault::Provider(format!("{name} gave no answer: {told}")),
+            Failure::Down(told) => {
+                Fault::Provider(format!("{name} is not asked any more in this run: {told}"))
+            }
+            Failure::Tape(told) => Fault::Provider(told),
+        }
+    }
+}
+
+/// Whether a body with a success's status tells of an error, as some gateways do.
+fn is_error(body: &Value) -> bool {
+    body.get("type").and_then(Value::as_str) == Some("error")
+        || body.get("error").is_some_and(|it| !it.is_null())
+}
+
+/// What an error says, in any of the shapes servers use, on one line.
+fn error_told(body: &Value) -> String {
+    let message = ["/error/message", "/error", "/detail", "/message", ""]
+        .iter()
+        .filter_map(|at| body.pointer(at))
+        .find_map(|it| it.as_str().map(str::to_owned))
+        .unwrap_or_else(|| body.to_string());
+    let kind = ["/error/details/error_code", "/error/code", "/error/type"]
+        .iter()
+        .find_map(|at| text_at(body, at));
+    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told: String = line.chars().take(TOLD).collect();
+    match kind {
+        Some(kind) => format!("{kind}: {told}"),
+        None => told,
+    }
+}
+
+fn text_at(body: &Value, at: &str) -> Option<String> {
+    body.pointer(at)?.as_str().map(str::to_owned)
+}
+
+fn number_at(body: &Value, at: &str) -> Option<u64> {
+    body.pointer(at)?.as_u64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn errors_are_told_in_every_shape_servers_use() {
+        let told = |body| error_told(&body);
+        let anthropic = json!({"type": "error", "error": {"type": "invalid_request_error", "message": "too\nlong"}});
+        assert_eq!(told(anthropic), "invalid_request_error: too long");
+        assert_eq!(
+            told(json!({"error": {"message": "no", "type": "x", "code": "y"}})),
+            "y: no"
+        );
+        assert_eq!(told(json!({"error": "no model"})), "no model");
+        assert_eq!(told(json!({"detail": "not found"})), "not found");
+        assert_eq!(told(json!("Bad Gateway")), "Bad Gateway");
+        assert_eq!(told(json!({"oops": 1})), "{\"oops\":1}");
+    }
+
+    #[test]
+    fn a_sum_knows_only_what_all_its_parts_know() {
+        let one = Tokens {
+            input: Some(3),
+            output: Some(4),
+            ..Tokens::default()
+        };
+        let other = Tokens {
+            input: Some(5),
+            ..one
+        };
+        assert_eq!(one.plus(other).input, Some(8));
+        assert_eq!(one.plus(Tokens::default()).input, None);
+        assert_eq!(one.plus(other).cache_read, None);
+    }
+
+    #[test]
+    fn trap_23_no_temperature_where_it_is_refused_and_never_a_seed() {
+        let with = |model: &str, version: &str| {
+            let choice = Choice {
+                temperature: Some(0.0),
+                version: version.to_owned(),
+                base_url: Some("http://localhost:1".to_owned()),
+                ..Choice::new(Provider::Anthropic, model)
+            };
+            Model::new(choice, Settings::new("")).is_ok()
+        };
+        assert!(with("claude-sonnet-4-5", choice::VERSION));
+        assert!(!with("claude-sonnet-4-5", NEW_VERSION));
+        assert!(!with("claude-opus-4-7", choice::VERSION));
+        assert!(!with("claude-opus-5", choice::VERSION));
+        let choice = Choice::new(Provider::Anthropic, "claude-opus-5");
+        let turn = Turn {
+            system: "s",
+            messages: &[],
+            tools: &[],
+            max_tokens: 9,
+        };
+        let body = anthropic::body(&choice, &turn);
+        for key in ["temperature", "top_p", "top_k", "seed"] {
+            assert_eq!(body.get(key), None, "{key}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What tokens cost. A model without a price has an unknown cost, never one of zero.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::Deserialize;
+
+use crate::{
+    chat::Tokens,
+    error::{Error, Result},
+};
+
+/// Dollars for a million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Input that no cache held.
+    pub input: f64,
+    /// Output, thinking included.
+    pub output: f64,
+    /// Input read from a cache.
+    #[serde(default)]
+    pub cache_read: Option<f64>,
+    /// Input written to a cache.
+    #[serde(default)]
+    pub cache_write: Option<f64>,
+    /// What holds instead for a whole request with a long prompt.
+    #[serde(default)]
+    pub long: Option<LongPrice>,
+}
+
+/// Dollars for a million tokens of a request whose prompt is long.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LongPrice {
+    /// Prompt tokens, cached ones included, above which it holds.
+    pub above: u64,
+    /// Input that no cache held.
+    pub input: f64,
+    /// Output.
+    pub output: f64,
+}
+
+/// Prices by model.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Prices(BTreeMap<String, Price>);
+
+/// Model, input, output. Caches are read at a tenth of input and written at five quarters of it.
+/// Source: platform.claude.com, about-claude/pricing, as read in November 2026; a user's own table goes before it.
+const KNOWN: [(&str, f64, f64); 14] = [
+    ("claude-fable-5", 10.0, 50.0),
+    ("claude-fable-5-1", 10.0, 50.0),
+    ("claude-opus-5-5", 4.0, 20.0),
+    ("claude-opus-5", 5.0, 25.0),
+    ("claude-opus-4-8", 5.0, 25.0),
+    ("claude-opus-4-7", 5.0, 25.0),
+    ("claude-opus-4-6", 5.0, 25.0),
+    ("claude-opus-4-5", 5.0, 25.0),
+    ("claude-sonnet-5", 2.0, 10.0),
+    ("claude-sonnet-5-5", 2.0, 10.0),
+    ("claude-sonnet-4-6", 3.0, 15.0),
+    ("claude-sonnet-4-5", 3.0, 15.0),
+    ("claude-haiku-5-5", 0.1, 0.5),
+    ("claude-haiku-4-5", 1.0, 5.0),
+];
+
+impl Prices {
+    /// The published prices this program knows.
+    pub fn known() -> Self {
+        let mut prices = BTreeMap::new();
+        for (model, input, output) in KNOWN {
+            let price = Price {
+                input,
+                output,
+                cache_read: Some(if model == "claude-opus-5-5" {
+                    0.2
+                } else {
+                    input / 10.0
+                }),
+                cache_write: Some(input * 1.25),
+                long: (model == "claude-haiku-5-5").then_some(LongPrice {
+                    above: 100_000,
+                    input: 0.5,
+                    output: 2.5,
+                }),
+            };
+            prices.insert(model.to_owned(), price);
+        }
+        Self(prices)
+    }
+
+    /// Adds a table written by a user: for each model `input`, `output` and, where they differ, `cache_read`,
+    /// `cache_write` and `long`, in dollars for a million tokens. Its entries go before those already there.
+    ///
+    /// # Errors
+    /// The text is not such a table, or a price is below zero.
+    pub fn extend(&mut self, text: &str, path: &Path) -> Result<()> {
+        let added: BTreeMap<String, Price> = toml::from_str(text).map_err(|fault| {
+            let (line, column) = crate::files::position(text, fault.span().map_or(0, |it| it.start));
+            Error::input("this is no table of prices")
+                .in_file(path)
+                .at(line, column)
+                .because(fault.message())
+                .mend("such as `[\"my-model\"]` with `input = 0.5` and `output = 1.5`, in dollars for a million tokens")
+        })?;
+        for (model, price) in added {
+            let all = [
+                Some(price.input),
+                Some(price.output),
+                price.cache_read,
+                price.cache_write,
+            ];
+            if all
+                .into_iter()
+                .flatten()
+                .any(|it| !it.is_finite() || it < 0.0)
+            {
+                return Err(Error::input(format!("a price of `{model}` is below zero"))
+                    .in_file(path)
+                    .mend("prices are dollars for a million tokens; 0 is free"));
+            }
+            self.0.insert(model, price);
+        }
+        Ok(())
+    }
+
+    /// The price of a model: by its whole name, or without the date at its end.
+    pub fn of(&self, model: &str) -> Option<Price> {
+        let undated = model
+            .rsplit_once('-')
+            .filter(|(_, date)| date.len() == 8 && date.bytes().all(|it| it.is_ascii_digit()))
+            .map(|(name, _)| name);
+        self.0.get(model).or_else(|| self.0.get(undated?)).copied()
+    }
+}
+
+impl Price {
+    /// Dollars for one answered request; `None` where tokens or a price that matters are unknown.
+    pub fn cost(&self, tokens: &Tokens) -> Option<f64> {
+        let (input, output) = (tokens.input?, tokens.output?);
+        let (read, written) = (
+            tokens.cache_read.unwrap_or(0),
+            tokens.cache_write.unwrap_or(0),
+        );
+        let prompt = input.saturating_add(read).saturating_add(written);
+        let (of_input, of_output) = match self.long {
+            Some(long) if long.above < prompt => (long.input, long.output),
+            _ => (self.input, self.output),
+        };
+        let cached = |tokens: u64, price: Option<f64>| match tokens {
+            0 => Some(0.0),
+            _ => price.map(|it| it * tokens as f64),
+        };
+        let sum = of_input * input as f64
+            + of_output * output as f64
+            + cached(read, self.cache_read)?
+            + cached(written, self.cache_write)?;
+        Some(sum / 1e6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(input: u64, output: u64, cache_read: Option<u64>) -> Tokens {
+        Tokens {
+            input: Some(input),
+            output: Some(output),
+            cache_read,
+            ..Tokens::default()
+        }
+    }
+
+    fn cost(prices: &Prices, model: &str, tokens: &Tokens) -> Option<f64> {
+        let cost = prices.of(model)?.cost(tokens)?;
+        Some((cost * 1e9).round() / 1e9)
+    }
+
+    #[test]
+    fn cost_is_tokens_times_price_and_a_missing_price_leaves_it_unknown() {
+        let mut prices = Prices::known();
+        let used = tokens(1_000, 200, Some(10_000));
+        // 1,000 × $5 + 200 × $25 + 10,000 × $0.50, for a million.
+        assert_eq!(cost(&prices, "claude-opus-5", &used), Some(0.015));
+        assert_eq!(cost(&prices, "claude-opus-5-20261101", &used), Some(0.015));
+        assert_eq!(cost(&prices, "somebody-elses", &used), None);
+        let table = "[\"somebody-elses\"]\ninput = 1.0\noutput = 2.0\n";
+        prices.extend(table, Path::new("prices.toml")).unwrap();
+        assert_eq!(
+            cost(&prices, "somebody-elses", &tokens(1_000, 200, None)),
+            Some(0.0014)
+        );
+        // It has a price, but none for the cache that was read.
+        assert_eq!(cost(&prices, "somebody-elses", &used), None);
+        assert_eq!(cost(&prices, "claude-opus-5", &Tokens::default()), None);
+    }
+
+    #[test]
+    fn a_long_prompt_has_its_own_price() {
+        let prices = Prices::known();
+        assert_eq!(
+            cost(&prices, "claude-haiku-5-5", &tokens(100_000, 0, None)),
+            Some(0.01)
+        );
+        assert_eq!(
+            cost(&prices, "claude-haiku-5-5", &tokens(100_001, 0, None)),
+            Some(0.050_000_5)
+        );
+    }
+
+    #[test]
+    fn a_table_that_is_none_is_told_with_its_place() {
+        let fault = Prices::default()
+            .extend(
+                "[\"m\"]\ninput = 1.0\noutputs = 2.0\n",
+                Path::new("prices.toml"),
+            )
+            .unwrap_err()
+            .to_string();
+        assert!(
+            fault.starts_with("error: this is no table of prices\n  --> prices.toml:3:1\n"),
+            "{fault}"
+        );
+    }
+}

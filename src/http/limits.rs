@@ -1,0 +1,299 @@
+//! The pace at which one provider is asked: requests and tokens a minute, slowed by refusals and by what its headers say.
+
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+
+use crate::http::{
+    clock::{Clock, lock},
+    retry::wait_asked,
+    wire::Answer,
+};
+
+/// Seconds of the pace that may be used at once after a pause.
+const BURST: f64 = 1.0;
+/// What a refusal leaves of the pace, and what each answer gives back.
+const SLOWED: f64 = 0.8;
+const RECOVERED: f64 = 1.01;
+/// Seconds nobody asks after a refusal that names no time.
+const PAUSE: f64 = 1.0;
+const MINUTE: f64 = 60.0;
+
+/// What the user allows; `None` leaves it to the provider.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Limits {
+    /// Requests a minute.
+    pub requests_per_minute: Option<f64>,
+    /// Tokens a minute, input and output together.
+    pub tokens_per_minute: Option<f64>,
+}
+
+/// The pace of one provider.
+#[derive(Debug)]
+pub(super) struct Limiter(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    requests: Pace,
+    tokens: Pace,
+    /// Nobody asks before this.
+    closed_until: f64,
+    /// When the present slowing began, and requests let in since.
+    since: f64,
+    admitted: u32,
+}
+
+/// Units a minute, spaced evenly. Times are seconds of the clock.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    most: Option<f64>,
+    now: Option<f64>,
+    free_at: f64,
+}
+
+impl Pace {
+    fn new(most: Option<f64>) -> Self {
+        Self {
+            most,
+            now: most,
+            free_at: 0.0,
+        }
+    }
+
+    /// Takes `units` and returns when they may be used.
+    fn take(&mut self, units: f64, now: f64) -> f64 {
+        let Some(rate) = self.now else { return now };
+        let begin = self.free_at.max(now - BURST);
+        self.free_at = begin + units * MINUTE / rate.max(f64::MIN_POSITIVE);
+        begin.max(now)
+    }
+
+    fn slow(&mut self, seen: Option<f64>) {
+        if let Some(rate) = self.now.or(seen) {
+            let least = self.most.unwrap_or(rate) / 100.0;
+            self.now = Some((rate * SLOWED).max(least));
+        }
+    }
+
+    fn recover(&mut self) {
+        self.now = match (self.now, self.most) {
+            (Some(rate), Some(most)) => Some((rate * RECOVERED).min(most)),
+            (Some(rate), None) => Some(rate * RECOVERED),
+            (None, most) => most,
+        };
+    }
+
+    fn learn_most(&mut self, most: Option<f64>) {
+        if let Some(most) = most.filter(|it| 0.0 < *it) {
+            self.most = Some(self.most.map_or(most, |own| own.min(most)));
+            self.now = Some(self.now.map_or(most, |rate| rate.min(most)));
+        }
+    }
+}
+
+impl Limiter {
+    pub fn new(limits: Limits) -> Self {
+        Self(Mutex::new(State {
+            requests: Pace::new(limits.requests_per_minute),
+            tokens: Pace::new(limits.tokens_per_minute),
+            closed_until: 0.0,
+            since: 0.0,
+            admitted: 0,
+        }))
+    }
+
+    /// Returns when a request of about `tokens` tokens may be sent.
+    pub async fn admit(&self, clock: &Clock, tokens: u64) {
+        let now = clock.now();
+        let mut at = {
+            let mut state = lock(&self.0);
+            state.admitted += 1;
+            let by_requests = state.requests.take(1.0, now);
+            by_requests.max(state.tokens.take(tokens as f64, now))
+        };
+        loop {
+            let now = clock.now();
+            at = at.max(lock(&self.0).closed_until);
+            // Times are rounded to nanoseconds, so what is left may never become nothing.
+            if at - now < 1e-6 {
+                return;
+            }
+            clock.wait(Duration::from_secs_f64(at - now)).await;
+        }
+    }
+
+    /// Corrects an estimate once the tokens used are known.
+    pub fn settle(&self, estimated: u64, used: u64) {
+        let mut state = lock(&self.0);
+        if let Some(rate) = state.tokens.now {
+            let more = used as f64 - estimated as f64;
+            state.tokens.free_at += more * MINUTE / rate.max(f64::MIN_POSITIVE);
+        }
+    }
+
+    /// Learns from an answer: refusals slow the pace, others let it recover, and headers may name its bounds.
+    pub fn learn(&self, clock: &Clock, answer: &Answer) {
+        let now = clock.now();
+        let mut state = lock(&self.0);
+        let headers = &answer.headers;
+        state.requests.learn_most(limit_of(headers, "requests"));
+        state
+            .tokens
+            .learn_most(limit_of(headers, "input-tokens").or_else(|| limit_of(headers, "tokens")));
+        if answer.status == 429 {
+            // Many requests under way are refused together; that is one refusal.
+            if state.closed_until <= now {
+                let seconds = (now - state.since).max(1.0);
+                let seen = f64::from(state.admitted) * MINUTE / seconds;
+                state.requests.slow(Some(seen));
+                state.tokens.slow(None);
+                (state.since, state.admitted) = (now, 0);
+            }
+            let wait = wait_asked(headers).map_or(PAUSE, |it| it.as_secs_f64());
+            state.closed_until = state.closed_until.max(now + wait.min(MINUTE * 2.0));
+        } else if answer.status < 400 {
+            state.requests.recover();
+            state.tokens.recover();
+            let exhausted = ["requests", "input-tokens", "tokens"]
+                .iter()
+                .filter_map(|what| reset_of(headers, what))
+                .fold(0.0, f64::max);
+            state.closed_until = state.closed_until.max(now + exhausted.min(MINUTE));
+        }
+    }
+}
+
+/// The limit a minute that a header names.
+fn limit_of(headers: &BTreeMap<String, String>, what: &str) -> Option<f64> {
+    header(headers, what, "limit")?.parse().ok()
+}
+
+/// Seconds until something that is used up is there again; `None` where it is not used up.
+fn reset_of(headers: &BTreeMap<String, String>, what: &str) -> Option<f64> {
+    let left: f64 = header(headers, what, "remaining")?.parse().ok()?;
+    if 0.0 < left {
+        return None;
+    }
+    let reset = header(headers, what, "reset")?;
+    if let Ok(at) = reset.parse::<jiff::Timestamp>() {
+        let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+        let date = parser.parse_timestamp(headers.get("date")?).ok()?;
+        return Some((at.as_second() - date.as_second()) as f64).filter(|it| 0.0 < *it);
+    }
+    duration(reset)
+}
+
+fn header<'a>(headers: &'a BTreeMap<String, String>, what: &str, field: &str) -> Option<&'a str> {
+    headers
+        .get(&format!("anthropic-ratelimit-{what}-{field}"))
+        .or_else(|| headers.get(&format!("x-ratelimit-{field}-{what}")))
+        .map(|it| it.trim())
+}
+
+/// A duration such as `850ms`, `1.2s` or `6m0s`, in seconds.
+fn duration(text: &str) -> Option<f64> {
+    let mut total = 0.0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|it: char| !it.is_ascii_digit() && it != '.')?;
+        let number: f64 = rest[..end].parse().ok()?;
+        rest = &rest[end..];
+        let units = [("ms", 0.001), ("s", 1.0), ("m", MINUTE), ("h", 3600.0)];
+        let (unit, worth) = units.iter().find(|(unit, _)| rest.starts_with(unit))?;
+        total += number * worth;
+        rest = &rest[unit.len()..];
+    }
+    Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, headers: &[(&str, &str)]) -> Answer {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Answer {
+            status,
+            headers: headers.iter().map(owned).collect(),
+            body: Err(String::new()),
+            seconds: 0.0,
+        }
+    }
+
+    async fn seconds_for(limiter: &Limiter, clock: &Clock, requests: usize, tokens: u64) -> f64 {
+        let began = clock.now();
+        for _ in 0..requests {
+            limiter.admit(clock, tokens).await;
+        }
+        (clock.now() - began).round()
+    }
+
+    #[tokio::test]
+    async fn requests_and_tokens_a_minute_are_kept() {
+        let clock = Clock::told();
+        let limits = Limits {
+            requests_per_minute: Some(60.0),
+            tokens_per_minute: None,
+        };
+        // The first stands at 0; 60 more follow a second apart.
+        assert_eq!(
+            seconds_for(&Limiter::new(limits), &clock, 61, 9).await,
+            60.0
+        );
+        let clock = Clock::told();
+        let limits = Limits {
+            requests_per_minute: None,
+            tokens_per_minute: Some(6000.0),
+        };
+        let limiter = Limiter::new(limits);
+        assert_eq!(seconds_for(&limiter, &clock, 11, 1000).await, 100.0);
+        limiter.settle(1000, 500);
+        assert_eq!(seconds_for(&limiter, &clock, 1, 1000).await, 5.0);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_closes_the_door_and_slows_the_pace_once_however_many_were_refused() {
+        let clock = Clock::told();
+        let limits = Limits {
+            requests_per_minute: Some(60.0),
+            tokens_per_minute: None,
+        };
+        let limiter = Limiter::new(limits);
+        limiter.admit(&clock, 0).await;
+        for _ in 0..50 {
+            limiter.learn(&clock, &answer(429, &[("retry-after", "10")]));
+        }
+        assert_eq!(seconds_for(&limiter, &clock, 1, 0).await, 10.0);
+        // 48 a minute: 1.25 s apart.
+        assert_eq!(seconds_for(&limiter, &clock, 40, 0).await, 48.0);
+        for _ in 0..100 {
+            limiter.learn(&clock, &answer(200, &[]));
+        }
+        assert_eq!(seconds_for(&limiter, &clock, 60, 0).await, 60.0);
+    }
+
+    #[tokio::test]
+    async fn headers_name_bounds_and_pauses() {
+        let clock = Clock::told();
+        let limiter = Limiter::new(Limits::default());
+        limiter.learn(
+            &clock,
+            &answer(200, &[("anthropic-ratelimit-requests-limit", "60")]),
+        );
+        assert_eq!(seconds_for(&limiter, &clock, 61, 0).await, 60.0);
+        let used_up = [
+            ("x-ratelimit-remaining-tokens", "0"),
+            ("x-ratelimit-reset-tokens", "6.5s"),
+        ];
+        let limiter = Limiter::new(Limits::default());
+        limiter.learn(&clock, &answer(200, &used_up));
+        assert_eq!(seconds_for(&limiter, &clock, 1, 0).await, 7.0);
+    }
+
+    #[test]
+    fn durations_are_read_as_openai_writes_them() {
+        for (text, seconds) in [("850ms", 0.85), ("6m0s", 360.0), ("1h2m3.5s", 3723.5)] {
+            assert!((duration(text).unwrap() - seconds).abs() < 1e-9, "{text}");
+        }
+        assert_eq!(duration("soon"), None);
+        assert_eq!(duration("5"), None);
+    }
+}

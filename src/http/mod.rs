@@ -1,0 +1,342 @@
+//! The door to the network: JSON over kept connections, asked again as the official clients do, at the pace a provider
+//! allows, until it is down; live, recorded, or played from a recording.
+
+mod breaker;
+mod cassette;
+mod clock;
+mod limits;
+mod retry;
+mod secret;
+mod wire;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{draw::Key, error::Result};
+
+use breaker::{Breaker, Sign};
+use cassette::Cassette;
+use limits::Limiter;
+use retry::Next;
+use wire::{Answer, Broken, How, Wire};
+
+pub use clock::Clock;
+pub use limits::Limits;
+pub use secret::Secret;
+
+/// Headers of an answer that are kept: those that name it to its provider.
+const KEPT: [&str; 2] = ["request-id", "x-request-id"];
+/// How much of an answer that cannot be read is shown, in characters.
+const SHOWN: usize = 200;
+
+/// How one provider is reached.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address that paths are added to, such as `https://api.openai.com/v1`.
+    pub base_url: String,
+    /// The key, where the provider asks for one.
+    pub credential: Option<Credential>,
+    /// A proxy, such as `http://proxy:3128`; none by default, whatever the environment says.
+    pub proxy: Option<String>,
+    /// Longest time to connect; 5 seconds as in the official clients.
+    pub connect: Duration,
+    /// Longest time for one exchange; 10 minutes as in the official clients.
+    pub total: Duration,
+    /// Exchanges one request may take. The official clients make 3; 6 keep a third of faults from breaking trials.
+    pub tries: u32,
+    /// Requests and tokens a minute.
+    pub limits: Limits,
+    /// Failed requests in a row after which the provider counts as down.
+    pub most_failures: u32,
+    /// Set once the provider is down, so that the run ends.
+    pub stop: Arc<AtomicBool>,
+    /// Whether there is a network at all.
+    pub transport: Transport,
+    /// What waits are made on.
+    pub clock: Clock,
+}
+
+/// A key and the header that carries it.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Such as `x-api-key`.
+    pub header: String,
+    /// The key.
+    pub secret: Secret,
+    /// Whether `Bearer` stands before it.
+    pub is_bearer: bool,
+}
+
+/// Where answers come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// The network.
+    Live,
+    /// The network; each exchange is added to this cassette.
+    Record(PathBuf),
+    /// This cassette; nothing is sent.
+    Replay(PathBuf),
+}
+
+impl Settings {
+    /// The defaults for a provider without a key.
+    pub fn new(base_url: impl Into<String>) -> Self {
+        Self {
+            base_url: base_url.into(),
+            credential: None,
+            proxy: None,
+            connect: Duration::from_secs(5),
+            total: Duration::from_secs(600),
+            tries: 6,
+            limits: Limits::default(),
+            most_failures: 16,
+            stop: Arc::default(),
+            transport: Transport::Live,
+            clock: Clock::wall(),
+        }
+    }
+}
+
+/// What is done to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Read.
+    Get,
+    /// Send.
+    Post,
+    /// Remove.
+    Delete,
+}
+
+impl Method {
+    fn word(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+        }
+    }
+}
+
+/// Whether a request may be made again when nobody knows what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// It may.
+    Freely,
+    /// It makes something that would then exist twice: only after a refusal at the door.
+    Creation,
+}
+
+/// One request.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// What is done.
+    pub method: Method,
+    /// Added to the base address; begins with `/`.
+    pub path: &'a str,
+    /// Headers besides the key; never secret.
+    pub headers: &'a [(&'static str, String)],
+    /// The body, as JSON with its keys in order: requests with the same body have the same text.
+    pub body: Option<&'a str>,
+    /// Whether it may be made again.
+    pub repeat: Repeat,
+    /// The address of the trial that asks: its recordings are found by it, and its waits drawn from it.
+    pub address: Key,
+    /// Seconds the caller has left for an exchange, where it has a limit.
+    pub seconds_left: Option<f64>,
+    /// About how many tokens it will use; 0 where it uses none.
+    pub tokens: u64,
+}
+
+/// An answer whose body is JSON, or an error's text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers that name the answer to its provider.
+    pub headers: BTreeMap<String, String>,
+    /// The body; a text where an error's body is not JSON.
+    pub body: Value,
+    /// From sending the exchange that was answered to its last byte, in seconds to a thousandth.
+    pub seconds: f64,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The provider let us down, however often it was asked.
+    NoAnswer(String),
+    /// The caller's own time was over; a fact about the attempt.
+    PastLimit,
+    /// The provider is not asked any more in this run.
+    Down(String),
+    /// The recording lacks it, or could not be written.
+    Tape(String),
+}
+
+/// One provider, for all trials of a run.
+#[derive(Debug)]
+pub struct Client {
+    source: Source,
+    tries: u32,
+    limiter: Limiter,
+    breaker: Breaker,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+enum Source {
+    Live(Wire),
+    Record(Wire, Cassette),
+    Replay(Cassette),
+}
+
+impl Client {
+    /// Prepares connections; none is opened yet.
+    ///
+    /// # Errors
+    /// The base address or the key cannot be used, or the cassette cannot be opened.
+    pub fn new(settings: Settings) -> Result<Self> {
+        Ok(Self {
+            source: match &settings.transport {
+                Transport::Live => Source::Live(Wire::new(&settings)?),
+                Transport::Record(path) => {
+                    Source::Record(Wire::new(&settings)?, Cassette::record(path)?)
+                }
+                Transport::Replay(path) => Source::Replay(Cassette::replay(path)?),
+            },
+            tries: settings.tries.max(1),
+            limiter: Limiter::new(settings.limits),
+            breaker: Breaker::new(settings.most_failures.max(1), settings.stop),
+            clock: settings.clock,
+        })
+    }
+
+    /// Why the provider is not asked any more, once that is so.
+    pub fn down(&self) -> Option<String> {
+        self.breaker.down()
+    }
+
+    /// Corrects the estimate a request was admitted with.
+    pub fn settle(&self, estimated: u64, used: u64) {
+        self.limiter.settle(estimated, used);
+    }
+
+    /// Asks, as often as it takes and may be. An answer with an error's status is an answer.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn send(&self, request: &Request<'_>) -> std::result::Result<Response, Failure> {
+        match &self.source {
+            Source::Live(wire) => self.ask(wire, request).await,
+            Source::Replay(cassette) => cassette.play(request),
+            Source::Record(wire, cassette) => {
+                let key = cassette.key(request);
+                let came = self.ask(wire, request).await;
+                let kept = cassette.keep(key, request, &came);
+                kept.map_err(|fault| Failure::Tape(fault.to_string()))?;
+                came
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        wire: &Wire,
+        request: &Request<'_>,
+    ) -> std::result::Result<Response, Failure> {
+        let mut tried = 0;
+        loop {
+            self.limiter.admit(&self.clock, request.tokens).await;
+            if let Some(told) = self.breaker.down() {
+                return Err(Failure::Down(told));
+            }
+            let exchange = wire.exchange(request).await;
+            if let Ok(answer) = &exchange {
+                self.limiter.learn(&self.clock, answer);
+            }
+            match retry::next(&exchange, request.repeat, tried, request.address) {
+                Next::Again(wait) if tried + 1 < self.tries => self.clock.wait(wait).await,
+                Next::Again(_) | Next::Stand => return self.conclude(exchange, tried + 1),
+            }
+            tried += 1;
+        }
+    }
+
+    fn conclude(
+        &self,
+        exchange: std::result::Result<Answer, Broken>,
+        tries: u32,
+    ) -> std::result::Result<Response, Failure> {
+        if let Some(sign) = sign_of(&exchange) {
+            self.breaker.note(sign);
+        }
+        let no_answer = |told: String| {
+            let times = match tries {
+                1 => "1 try".to_owned(),
+                more => format!("{more} tries"),
+            };
+            Failure::NoAnswer(format!("{told} ({times})"))
+        };
+        match exchange {
+            Ok(answer) => match answer.body {
+                Err(text) if answer.status < 300 => Err(no_answer(format!(
+                    "the answer is not JSON: `{}`",
+                    shown(&text)
+                ))),
+                body => Ok(Response {
+                    status: answer.status,
+                    headers: answer
+                        .headers
+                        .into_iter()
+                        .filter(|(name, _)| KEPT.contains(&name.as_str()))
+                        .collect(),
+                    body: body.unwrap_or_else(Value::String),
+                    seconds: answer.seconds,
+                }),
+            },
+            Err(broken) => Err(match broken.how {
+                How::PastLimit => Failure::PastLimit,
+                How::Unconnected => no_answer(format!("no connection: {}", broken.told)),
+                How::Cut => no_answer(format!("the connection was cut: {}", broken.told)),
+                How::Late => no_answer("no answer in time".to_owned()),
+            }),
+        }
+    }
+}
+
+/// What the last exchange of a request says of its provider; `None` where the caller did not wait for its answer.
+fn sign_of(exchange: &std::result::Result<Answer, Broken>) -> Option<Sign> {
+    let answer = match exchange {
+        Err(broken) if broken.how == How::PastLimit => return None,
+        Err(broken) => return Some(Sign::Failed(broken.told.clone())),
+        Ok(answer) => answer,
+    };
+    if retry::is_spent(answer) {
+        let told = "the provider says that the money is spent";
+        return Some(Sign::Final(told.to_owned()));
+    }
+    Some(match answer.status {
+        401 => Sign::Final("the provider does not take the key (401)".to_owned()),
+        403 | 404 | 408 | 409 | 429 | 300..=399 | 500.. => {
+            Sign::Failed(format!("status {}", answer.status))
+        }
+        _ if answer.body.is_err() && answer.status < 300 => {
+            Sign::Failed("an answer that is not JSON".to_owned())
+        }
+        _ => Sign::Alive,
+    })
+}
+
+/// The beginning of a text, for an error.
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
+}
