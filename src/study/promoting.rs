@@ -74,7 +74,7 @@ impl Case<'_> {
             .any(|it| it.id.as_ref() == Some(&learning.id))
     }
 
-    /// What people said: the last word on a learning of this run counts.
+    /// What people said: the last word on a learning counts. An approval is for one run; a refusal holds for later runs too.
     fn permission(&self, verdict: &LearningVerdict, ledger: &Ledger) -> Permission {
         let run = self.asked.fingerprint();
         let is_own = |by: &str| {
@@ -89,7 +89,10 @@ impl Case<'_> {
                 by,
                 because,
                 ..
-            } if *of == run && *learning == verdict.id && !(*approved && is_own(by)) => {
+            } if (*of == run || !*approved)
+                && *learning == verdict.id
+                && !(*approved && is_own(by)) =>
+            {
                 Some((*approved, by, because))
             }
             _ => None,

@@ -570,3 +570,35 @@ fn a_store_without_a_ledger_is_not_called_whole() {
     let said = say(place.path(), ["ledger", "verify", "nothing"]);
     assert_eq!(said.code, Some(4), "{}", said.talk);
 }
+
+#[test]
+fn a_change_made_by_hand_is_refused_until_it_is_taken_over() {
+    let place = TemporaryFolder::create("adopt").unwrap();
+    let run = EVALUATED.run();
+    ok(say(place.path(), ["promote", &run, "--to", "live"]));
+    files::write(
+        &place.path().join("live/merged.md"),
+        b"- File what is due.\n",
+    )
+    .unwrap();
+    let refused = say(place.path(), ["promote", &run, "--to", "live"]);
+    assert_eq!(refused.code, Some(6), "{}", refused.talk);
+    assert!(refused.talk.contains("ledger adopt"), "{}", refused.talk);
+    let adopt = [
+        "ledger",
+        "adopt",
+        "live",
+        "--by",
+        "ann",
+        "--because",
+        "merged",
+    ];
+    assert!(ok(say(place.path(), adopt)).contains("is in force"));
+    assert!(ok(say(place.path(), adopt)).starts_with("nothing changes"));
+    ok(say(place.path(), ["ledger", "verify", "live"]));
+    ok(say(place.path(), ["promote", &run, "--to", "live"]));
+    assert!(
+        files::exists(&place.path().join("live/merged.md")),
+        "what was not tried stays"
+    );
+}

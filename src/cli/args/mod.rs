@@ -361,6 +361,17 @@ pub enum LedgerAction {
         #[arg(long, value_name = "HASH")]
         head: Option<String>,
     },
+    /// Take over a change made by hand, such as a merged pull request: the store as it stands is in force
+    Adopt {
+        /// The store in force
+        store: PathBuf,
+        /// Who asked for it
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        because: String,
+    },
     /// Erase the texts of a kept store; its digest and the reason stay
     Redact {
         /// The store in force

@@ -42,6 +42,17 @@ pub fn ledger(args: &LedgerArgs) -> Result<Exit> {
                 pin(&ledger)
             ));
         }
+        LedgerAction::Adopt { store, by, because } => {
+            let custody = Custody::of(store)?;
+            let _lock = custody.lock()?;
+            let mut ledger = Ledger::open(&custody.ledger_path())?;
+            let adopted = custody.adopt(&mut ledger, (by, because), &moment())?;
+            let says = match adopted {
+                Some(store) => format!("the store as it stands is in force: {}", store.short()),
+                None => "nothing changes: the store is what the ledger says".to_owned(),
+            };
+            speech::answer(&format!("{says}\n{}", pin(&ledger)));
+        }
         LedgerAction::Redact {
             store,
             snapshot,
@@ -171,6 +182,12 @@ fn of_people(entry: &Entry) -> Option<String> {
             ..
         } => format!(
             "{by} undid line {undoes}, store {} is in force: {because}",
+            to.short()
+        ),
+        Entry::Adoption {
+            to, by, because, ..
+        } => format!(
+            "{by} took over a change made by hand, store {} is in force: {because}",
             to.short()
         ),
         Entry::Redaction { store, by, because } => {

@@ -31,7 +31,8 @@ use crate::{
 /// What an approval means, in the ledger's words.
 const APPROVES: &str = "this learning may be put in force on the evidence of this run";
 /// What a refusal means.
-const REFUSES: &str = "this learning may not be put in force, whatever the evidence of this run";
+const REFUSES: &str =
+    "this learning may not be put in force, whatever the evidence, until somebody approves it";
 /// Tasks named.
 const NAMED: usize = 8;
 

@@ -187,7 +187,7 @@ impl Custody {
         ))
         .in_file(&self.store)
         .mend(format!(
-            "undo the edit, or put the kept store back: {}",
+            "undo the edit, take it over by `dreameval ledger adopt`, or put the kept store back (an export): {}",
             self.snapshot_path(to).display()
         ))
     }
@@ -251,6 +251,34 @@ impl Custody {
             }
         }
         Error::join(faults).map_or(Ok(ledger), Err)
+    }
+
+    /// Takes over what was changed by hand: the store as it stands is in force from now on. `None` where it is already.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the disk fails.
+    pub fn adopt(
+        &self,
+        ledger: &mut Ledger,
+        (by, because): (&str, &str),
+        moment: &Moment,
+    ) -> Result<Option<Digest>> {
+        let now = self.in_force()?;
+        let to = now.digest();
+        let before = ledger.entries().rev().find_map(Entry::replaced);
+        let from = before.map_or_else(|| Store::default().digest(), |(_, to)| to.clone());
+        if from == to {
+            return Ok(None);
+        }
+        self.snapshot(&now, ledger, moment)?;
+        let entry = Entry::Adoption {
+            from,
+            to: to.clone(),
+            by: by.to_owned(),
+            because: because.to_owned(),
+        };
+        ledger.append(entry, moment)?;
+        Ok(Some(to))
     }
 
     /// Erases the texts of a kept store; its digest and the reason stay in the ledger.

@@ -120,6 +120,17 @@ pub enum Entry {
         /// Why.
         because: String,
     },
+    /// A change made by hand was taken over: the store as it stands is in force.
+    Adoption {
+        /// The store before.
+        from: Digest,
+        /// The store as it stands.
+        to: Digest,
+        /// Who asked for it.
+        by: String,
+        /// Why.
+        because: String,
+    },
     /// A snapshot's texts were erased; the digest stays.
     Redaction {
         /// The store whose texts are gone.
@@ -235,6 +246,7 @@ impl Entry {
             Entry::Approval { .. } => "approval",
             Entry::Promotion { .. } => "promotion",
             Entry::Rollback { .. } => "rollback",
+            Entry::Adoption { .. } => "adoption",
             Entry::Redaction { .. } => "redaction",
             Entry::Night(_) => "night",
         }
@@ -243,9 +255,9 @@ impl Entry {
     /// The stores before and after, where this entry replaced the store in force.
     pub fn replaced(&self) -> Option<(&Digest, &Digest)> {
         match self {
-            Entry::Promotion { from, to, .. } | Entry::Rollback { from, to, .. } => {
-                Some((from, to))
-            }
+            Entry::Promotion { from, to, .. }
+            | Entry::Rollback { from, to, .. }
+            | Entry::Adoption { from, to, .. } => Some((from, to)),
             _ => None,
         }
     }
