@@ -7,10 +7,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::{
-    io::AsyncWriteExt as _,
-    process::{Child, ChildStdin, Command},
-};
+use tokio::process::{Child, ChildStdin, Command};
 
 /// Ends every process of a program's own group that is still there.
 pub(super) fn stop_group(group: Option<u32>) {
@@ -93,19 +90,20 @@ fn stop_bearers(_: &[u8]) -> usize {
     0
 }
 
-/// A shell that waits for a word from us, and ends a program's group where we end without one.
+/// A shell that leads the group of a program, and ends it where we end. It is there before the program is, so that no
+/// instant is unguarded.
 #[derive(Debug)]
 pub(super) struct Guard {
     shell: Child,
-    line: ChildStdin,
+    /// Closed where we end, however we end: the shell reads no word then.
+    _line: Option<ChildStdin>,
 }
 
 impl Guard {
-    /// A guard over a group; `None` where no shell can be started.
-    pub fn of(group: Option<u32>) -> Option<Self> {
+    /// A guard that waits for its program; `None` where no shell can be started.
+    pub fn ready() -> Option<Self> {
         let mut shell = Command::new("/bin/sh")
-            .args(["-c", "read -r word || kill -s KILL -- \"-$1\"", "guard"])
-            .arg(group?.to_string())
+            .args(["-c", "read -r word || kill -s KILL -- \"-$$\"", "guard"])
             .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -113,15 +111,17 @@ impl Guard {
             .process_group(0)
             .spawn()
             .ok()?;
-        let line = shell.stdin.take()?;
-        Some(Self { shell, line })
+        let line = shell.stdin.take();
+        Some(Self { shell, _line: line })
     }
 
-    /// Sends the guard home.
-    pub async fn dismiss(mut self) {
-        let is_told = self.line.write_all(b"home\n").await.is_ok();
-        if is_told && self.line.flush().await.is_ok() {
-            let _ = self.shell.wait().await;
-        }
+    /// The group it leads.
+    pub fn group(&self) -> Option<u32> {
+        self.shell.id()
+    }
+
+    /// Waits for the guard to be gone, once its group was ended.
+    pub async fn gone(mut self) {
+        let _ = self.shell.wait().await;
     }
 }

@@ -121,18 +121,19 @@ pub async fn run(request: Request<'_>) -> Result<Ended> {
 pub async fn watch(request: Request<'_>) -> Result<Heard> {
     let mark = Mark::new();
     let began = Instant::now();
-    let mut child = start(request, &mark)?;
-    let group = child.id();
-    let guard = Guard::of(group);
+    let guard = Guard::ready();
+    let led = guard.as_ref().and_then(Guard::group);
+    let mut child = start(request, &mark, led)?;
+    let group = led.or(child.id());
     let mut heard = Heard {
         end: End::Signal,
         output: Vec::new(),
         errors: Vec::new(),
         seconds: 0.0,
     };
-    let outcome = attend(&mut child, request, &mark, &mut heard).await;
+    let outcome = attend((&mut child, group), request, &mark, &mut heard).await;
     if let Some(guard) = guard {
-        guard.dismiss().await;
+        guard.gone().await;
     }
     heard.seconds = began.elapsed().as_secs_f64();
     heard.output = struck_out(heard.output, request.pass);
@@ -141,7 +142,8 @@ pub async fn watch(request: Request<'_>) -> Result<Heard> {
     Ok(heard)
 }
 
-fn start(request: Request<'_>, mark: &Mark) -> Result<Child> {
+/// Starts the program in the group of its guard, or in one of its own.
+fn start(request: Request<'_>, mark: &Mark, led: Option<u32>) -> Result<Child> {
     let Some((program, arguments)) = request.run.split_first() else {
         return Err(Error::input("there is no program to run"));
     };
@@ -154,7 +156,7 @@ fn start(request: Request<'_>, mark: &Mark) -> Result<Child> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
-        .process_group(0);
+        .process_group(led.and_then(|it| i32::try_from(it).ok()).unwrap_or(0));
     let passed = request.pass.iter().map(String::as_str);
     for name in INHERITED.into_iter().chain(passed) {
         if let Some(value) = inherited(name) {
@@ -217,7 +219,7 @@ fn struck_out(bytes: Vec<u8>, names: &[String]) -> Vec<u8> {
 
 /// Follows a program to its end, then ends all it started and reads what still lies in its pipes.
 async fn attend(
-    child: &mut Child,
+    (child, group): (&mut Child, Option<u32>),
     request: Request<'_>,
     mark: &Mark,
     heard: &mut Heard,
@@ -239,7 +241,6 @@ async fn attend(
         .is_err()
     };
     tokio::pin!(talk);
-    let group = child.id();
     let deadline = Instant::now() + request.deadline;
     let mut is_silent = false;
     let end = loop {
