@@ -1,9 +1,12 @@
 //! One turn of a language model, whichever protocol its provider speaks. Tools are not run here.
 
 mod anthropic;
+mod asking;
 mod choice;
+mod fence;
 mod openai;
 mod prices;
+mod tally;
 
 use std::sync::Arc;
 
@@ -15,8 +18,11 @@ use crate::{
     http::{Client, Credential, Failure, Method, Repeat, Request, Response, Settings, Transport},
 };
 
+pub use asking::{Again, Question, TRIES};
 pub use choice::{Choice, Provider};
+pub use fence::Fence;
 pub use prices::{LongPrice, Price, Prices};
+pub use tally::Tally;
 
 use choice::NEW_VERSION;
 

@@ -12,7 +12,7 @@ use crate::{
         suite::{Setting, Suite},
         task::Brief,
         tool::Role,
-        trial::{Attempt, Grade, Outcome, Stop},
+        trial::{Attempt, Grade, Outcome, Stop, Usage},
     },
     environment::{Desk, Place, Scene},
     error::{Error, Result, count},
@@ -24,7 +24,7 @@ use crate::{
         reuse,
         transcripts::{Frame, Library},
     },
-    scoring,
+    scoring::{self, Hearing, Judge},
 };
 
 /// A suite set up for play.
@@ -33,6 +33,8 @@ pub struct Bench {
     pub suite: Arc<Suite>,
     /// Who attempts.
     pub agent: Arc<dyn Agent>,
+    /// Who judges rubrics; the suite's grader digests must already tell of it (see [`Suite::judged_by`]).
+    pub judge: Option<Arc<Judge>>,
     /// The arms, by index.
     pub arms: Vec<Arm>,
     /// The seed of all trials.
@@ -81,6 +83,15 @@ pub struct Played {
     pub transcript: Option<Frame>,
 }
 
+/// How a trial fared, up to its grade.
+struct Fared {
+    attempt: Attempt,
+    /// What could not be judged, where nothing could.
+    grade: std::result::Result<Grade, String>,
+    /// What the judge consumed, where it was asked.
+    judge: Option<Usage>,
+}
+
 impl std::fmt::Debug for Bench {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Bench")
@@ -107,6 +118,7 @@ impl Bench {
             grounds: reuse::grounds(&suite, &agent.name())?,
             suite,
             agent,
+            judge: None,
             arms: Vec::new(),
             seed,
             scenes,
@@ -187,7 +199,7 @@ impl Bench {
     /// Plays one trial. Whatever goes wrong in the harness makes it broken, never lost.
     pub async fn play(&self, trial: &PlannedTrial, position: usize) -> Played {
         let (mut record, mut transcript) = match self.attempt(trial).await {
-            Ok((attempt, grade)) => self.record(trial, attempt, grade),
+            Ok(fared) => self.record(trial, fared),
             Err(fault) => (self.broken(trial, fault), None),
         };
         let line = match serde_json::to_string(&record) {
@@ -224,6 +236,7 @@ impl Bench {
             outcome: Outcome::Broken(fault),
             stop: None,
             usage: None,
+            judge: None,
             surfaced: Vec::new(),
             followed: Vec::new(),
             transcript: None,
@@ -232,7 +245,7 @@ impl Bench {
         }
     }
 
-    async fn attempt(&self, trial: &PlannedTrial) -> std::result::Result<(Attempt, Grade), String> {
+    async fn attempt(&self, trial: &PlannedTrial) -> std::result::Result<Fared, String> {
         let task = &self.suite.tasks[trial.task as usize];
         let arm = &self.arms[usize::from(trial.arm)];
         let given: Vec<Given<'_>> = self.given(trial, arm);
@@ -249,8 +262,15 @@ impl Bench {
             store: &arm.store,
             place,
             key: own,
-            keep_events: self.keeps_transcript(trial) || task.canary.is_some(),
+            keep_events: self.keeps_transcript(trial)
+                || task.canary.is_some()
+                || task.grader.judged().iter().any(|it| it.events),
         };
+        let judge = self.judge.as_deref();
+        let notes = || given.iter().map(|it| it.learning.text.as_str()).collect();
+        // Nothing couples a judge to the luck of another trial, so its address is the trial's own.
+        let address = trial.own_key(key, arm.name.as_str());
+        let mut hearing = judge.map(|judge| Hearing::new(judge, &brief, notes(), address));
         let attempt;
         let grade = match (&self.suite.setting, self.scene(trial.task as usize)) {
             (Setting::World(_), Some(scene)) => {
@@ -261,23 +281,25 @@ impl Bench {
                 };
                 let mut desk = Desk::new(scene, key.word("world"));
                 attempt = self.agent.attempt(work(Place::Desk(&mut desk))).await?;
-                scoring::judge(task, &attempt, &Place::Desk(&mut desk)).await?
+                scoring::judge(task, &attempt, &Place::Desk(&mut desk), hearing.as_mut()).await
             }
             (Setting::Workspace { files }, _) => {
                 let folder = TemporaryFolder::create("trial").map_err(|it| it.what().to_owned())?;
                 crate::files::copy_tree(files, folder.path()).map_err(|it| it.what().to_owned())?;
-                attempt = self
-                    .agent
-                    .attempt(work(Place::Workspace(folder.path())))
-                    .await?;
-                scoring::judge(task, &attempt, &Place::Workspace(folder.path())).await?
+                let place = || Place::Workspace(folder.path());
+                attempt = self.agent.attempt(work(place())).await?;
+                scoring::judge(task, &attempt, &place(), hearing.as_mut()).await
             }
             (Setting::None | Setting::World(_), _) => {
                 attempt = self.agent.attempt(work(Place::Nowhere)).await?;
-                scoring::judge(task, &attempt, &Place::Nowhere).await?
+                scoring::judge(task, &attempt, &Place::Nowhere, hearing.as_mut()).await
             }
         };
-        Ok((attempt, grade))
+        Ok(Fared {
+            attempt,
+            grade,
+            judge: hearing.and_then(|it| it.usage()),
+        })
     }
 
     /// Learnings a trial may be shown: eligible for its task and in its subset.
@@ -318,13 +340,26 @@ impl Bench {
             .collect()
     }
 
-    fn record(
-        &self,
-        trial: &PlannedTrial,
-        attempt: Attempt,
-        grade: Grade,
-    ) -> (Record, Option<Frame>) {
+    fn record(&self, trial: &PlannedTrial, fared: Fared) -> (Record, Option<Frame>) {
+        let Fared {
+            attempt,
+            grade,
+            judge,
+        } = fared;
         let (stop, usage) = (attempt.stop, attempt.usage);
+        let grade = match grade {
+            Ok(grade) => grade,
+            // The work was done and paid for, although nobody could say how it came out.
+            Err(fault) => {
+                let record = Record {
+                    stop: Some(stop),
+                    usage: Some(usage),
+                    judge,
+                    ..self.broken(trial, fault)
+                };
+                return (record, None);
+            }
+        };
         let (surfaced, followed) = (attempt.surfaced.clone(), attempt.followed.clone());
         let frame = self
             .keeps_transcript(trial)
@@ -336,6 +371,7 @@ impl Bench {
             outcome: Outcome::Graded(grade),
             stop: Some(stop),
             usage: Some(usage),
+            judge,
             surfaced,
             followed,
             transcript: frame.as_ref().map(|it| it.digest().clone()),
@@ -425,8 +461,9 @@ impl Bench {
             keeps_transcript: true,
             ..trial.clone()
         };
-        let (attempt, grade) = self.attempt(&trial).await.map_err(Error::outside)?;
-        Ok(self.session(&trial, attempt, &grade))
+        let fared = self.attempt(&trial).await.map_err(Error::outside)?;
+        let grade = fared.grade.map_err(Error::outside)?;
+        Ok(self.session(&trial, fared.attempt, &grade))
     }
 }
 

@@ -31,6 +31,9 @@ pub struct Record {
     pub stop: Option<Stop>,
     /// What it consumed.
     pub usage: Option<Usage>,
+    /// What the judge of its rubric consumed; the agent's own consumption is `usage`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<Usage>,
     /// Learnings shown, by place among those the trial was given, so that no store is needed to read them.
     #[serde(default)]
     pub surfaced: Vec<u16>,

@@ -10,9 +10,11 @@ use crate::{
         id::{ArmName, Digest},
         memory::Store,
         suite::Suite,
+        task::Task,
     },
     dreaming::Dreamer,
-    error::{Error, Result, without_place},
+    error::{Error, Result, count, without_place},
+    scoring::Judge,
     study::plan::Amount,
 };
 
@@ -24,6 +26,8 @@ pub struct Asked {
     pub agent: Arc<dyn Agent>,
     /// Who dreams.
     pub dreamer: Arc<dyn Dreamer>,
+    /// Who judges rubrics, where the suite has any; see [`Asked::judged_by`].
+    pub judge: Option<Arc<Judge>>,
     /// A store to judge instead of dreaming one.
     pub memory: Option<Store>,
     /// Names of the built-in arms wanted.
@@ -94,6 +98,34 @@ impl Asked {
     /// Whether a built-in arm is wanted.
     pub fn wants(&self, arm: &str) -> bool {
         self.arms.iter().any(|it| it == arm)
+    }
+
+    /// Gives the run a judge, whose digest becomes a part of what grades. Where nothing is judged, none is kept.
+    pub fn judged_by(&mut self, judge: Option<Arc<Judge>>) {
+        self.judge = judge.filter(|_| self.suite.is_judged());
+        if let Some(judge) = &self.judge {
+            let mut suite = Suite::clone(&self.suite);
+            suite.judged_by(&judge.digest());
+            self.suite = Arc::new(suite);
+        }
+    }
+
+    /// A rubric needs a judge before anything is spent.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn check_judge(&self) -> Result<()> {
+        if self.judge.is_some() || !self.suite.is_judged() {
+            return Ok(());
+        }
+        let judged = |it: &&Task| !it.grader.judged().is_empty();
+        let tasks = self.suite.tasks.iter().filter(judged).count();
+        Err(Error::usage(format!(
+            "{} of this suite {} a rubric, and no judge is named",
+            count(tasks, "task"),
+            if tasks == 1 { "has" } else { "have" }
+        ))
+        .mend("name a language model that judges: `--judge anthropic:MODEL` or `--judge openai:MODEL`"))
     }
 
     /// Digests of everything that affects what is replayed, by part.

@@ -264,6 +264,7 @@ fn answers(grader: &Grader) -> Vec<String> {
         Grader::Number { value, .. } => vec![value.to_string()],
         Grader::Fields { equal } => equal.iter().map(|(_, value)| value.to_string()).collect(),
         Grader::Files { files } => files.iter().filter_map(|it| it.text.clone()).collect(),
+        Grader::Rubric { criteria } => criteria.iter().map(|it| it.text.clone()).collect(),
         Grader::All(parts) | Grader::Any(parts) => parts.iter().flat_map(answers).collect(),
         Grader::Weighted { parts, .. } => parts.iter().flat_map(|(_, it)| answers(it)).collect(),
         Grader::Pattern { .. } | Grader::State { .. } | Grader::Command { .. } => Vec::new(),

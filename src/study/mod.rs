@@ -78,6 +78,7 @@ pub async fn run_reusing(
     pace: &Pace,
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Finished>> {
+    asked.check_judge()?;
     let _lock = locked(folder, pace)?;
     let mut journal = Journal::resume(&journal::path_in(folder), &asked.fingerprint())?;
     let mut pack = Pack::open(&transcripts::path_in(folder))?;
@@ -86,6 +87,7 @@ pub async fn run_reusing(
         Arc::clone(&asked.agent),
         asked.seed,
     )?;
+    bench.judge.clone_from(&asked.judge);
     let stored = add_store(&mut bench, "stored", asked.suite.memory.clone())?;
     let mut dream = None;
     if asked.memory.is_none() && asked.wants("dreamed") {

@@ -75,6 +75,7 @@ fn row(bench: &Bench, run: &Digest, trial: &PlannedTrial, record: &Record) -> Tr
         broken,
         criteria,
         usage: record.usage,
+        judge: record.judge,
         eligible: ids(eligible),
         surfaced: shown(&record.surfaced),
         followed: shown(&record.followed),

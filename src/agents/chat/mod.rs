@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     agents::{Agent, Boxed, Fault, Work},
-    chat::{self, End, Message, Model, Reply, Tokens, ToolCall, ToolResult, Turn},
+    chat::{self, End, Message, Model, Reply, Tally, ToolCall, ToolResult, Turn},
     domain::{
         suite::Setting,
         task::Brief,
@@ -103,20 +103,8 @@ impl Chat {
 
 impl Agent for Chat {
     fn name(&self) -> String {
-        let choice = self.model.choice();
-        let (provider, model) = (choice.provider.word(), &choice.model);
-        let mut name = format!("{provider}:{model} chat/1 {}", self.delivery.word());
-        let usual = chat::Choice::new(choice.provider, "");
-        if choice.max_tokens != usual.max_tokens {
-            name.push_str(&format!(" max_tokens={}", choice.max_tokens));
-        }
-        if let Some(temperature) = choice.temperature {
-            name.push_str(&format!(" temperature={temperature}"));
-        }
-        if choice.version != usual.version {
-            name.push_str(&format!(" version={}", choice.version));
-        }
-        name
+        let part = format!("chat/1 {}", self.delivery.word());
+        self.model.choice().named(&part)
     }
 
     fn is_remote(&self) -> bool {
@@ -160,29 +148,6 @@ struct Talk<'a> {
     strays: u32,
 }
 
-/// What answered requests consumed, each counted once.
-#[derive(Debug, Default)]
-struct Tally {
-    tokens: Option<Tokens>,
-    /// The outer is `None` before the first reply, the inner where a cost is unknown.
-    cost_usd: Option<Option<f64>>,
-    seconds: f64,
-}
-
-impl Tally {
-    fn add(&mut self, reply: &Reply) {
-        self.tokens = Some(match self.tokens {
-            Some(tokens) => tokens.plus(reply.tokens),
-            None => reply.tokens,
-        });
-        self.cost_usd = Some(match self.cost_usd {
-            Some(sum) => sum.zip(reply.cost_usd).map(|(sum, more)| sum + more),
-            None => reply.cost_usd,
-        });
-        self.seconds += reply.seconds;
-    }
-}
-
 impl Talk<'_> {
     /// Asks and acts until the model ends or a limit does.
     async fn run(&mut self, system: &str) -> Result<(Stop, Option<String>), Fault> {
@@ -191,7 +156,7 @@ impl Talk<'_> {
         let (mut max_tokens, mut pauses) = (usual, 0);
         loop {
             // Only the exchanges that were answered count: waits for a busy provider are not the agent's doing.
-            let left = f64::from(self.brief.limits.seconds) - self.tally.seconds;
+            let left = f64::from(self.brief.limits.seconds) - self.tally.seconds();
             if left <= 0.0 {
                 return Ok((Stop::Seconds, None));
             }
@@ -344,18 +309,12 @@ impl Talk<'_> {
     }
 
     fn usage(&self, words_read: u32) -> Usage {
-        let tokens = self.tally.tokens.unwrap_or_default();
         let desk = self.desk.as_deref();
         Usage {
             steps: Some(desk.map_or(self.strays, Desk::steps)),
             tool_errors: Some(desk.map_or(self.strays, Desk::tool_errors)),
             words_read: Some(words_read),
-            input_tokens: tokens.input,
-            output_tokens: tokens.output,
-            cache_read_tokens: tokens.cache_read,
-            cache_write_tokens: tokens.cache_write,
-            cost_usd: self.tally.cost_usd.flatten(),
-            seconds: Some((self.tally.seconds * 1000.0).round() / 1000.0),
+            ..self.tally.usage()
         }
     }
 }

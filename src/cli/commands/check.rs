@@ -164,7 +164,7 @@ async fn play(task: &Task, scene: &Arc<Scene>, script: Script, key: Key) -> Resu
         keep_events: false,
     };
     let attempt = script.attempt(work).await.map_err(Error::outside)?;
-    let grade = scoring::judge(task, &attempt, &Place::Desk(&mut desk))
+    let grade = scoring::judge(task, &attempt, &Place::Desk(&mut desk), None)
         .await
         .map_err(Error::outside)?;
     Ok(Fared {

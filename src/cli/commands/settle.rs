@@ -140,6 +140,7 @@ pub fn asked(typed: Typed) -> Result<Asked> {
         agent: fitting_agent(&typed, &suite)?,
         dreamer: dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
         suite,
+        judge: None,
         memory,
         arms,
         extra,
