@@ -71,7 +71,9 @@ impl Question<'_> {
             };
             tries += 1;
             if tries == TRIES {
-                return Err(format!("no answer could be used in {TRIES} tries; the last one {why}"));
+                return Err(format!(
+                    "no answer could be used in {TRIES} tries; the last one {why}"
+                ));
             }
             if self.again == Again::Told {
                 messages.push(Message::Model(reply.raw));

@@ -17,8 +17,13 @@ impl Fence {
         let mut round = 0_u64;
         loop {
             let number = round.to_le_bytes();
-            let parts = std::iter::once(number.as_slice()).chain(texts.iter().map(|it| it.as_bytes()));
-            let mark: String = Digest::of_parts(parts).as_str().chars().take(DIGITS).collect();
+            let parts =
+                std::iter::once(number.as_slice()).chain(texts.iter().map(|it| it.as_bytes()));
+            let mark: String = Digest::of_parts(parts)
+                .as_str()
+                .chars()
+                .take(DIGITS)
+                .collect();
             // Nobody can write the digest of a text into that text; by chance it happens once in 10^19.
             if !texts.iter().any(|it| it.to_lowercase().contains(&mark)) {
                 return Self { mark };
@@ -50,7 +55,10 @@ mod tests {
         let second = Fence::around(&[&sly]);
         assert_ne!(first, second);
         assert!(!sly.contains(second.mark()));
-        assert_eq!(second.put("answer", "x"), format!("<answer {0}>\nx\n</answer {0}>", second.mark()));
+        assert_eq!(
+            second.put("answer", "x"),
+            format!("<answer {0}>\nx\n</answer {0}>", second.mark())
+        );
         assert_eq!(Fence::around(&["work"]), first);
     }
 }

@@ -11,8 +11,8 @@ use crate::{
 
 /// Every grader a suite can ask for.
 const KINDS: [&str; 12] = [
-    "exact", "contains", "pattern", "number", "fields", "state", "files", "command", "rubric", "all",
-    "any", "weighted",
+    "exact", "contains", "pattern", "number", "fields", "state", "files", "command", "rubric",
+    "all", "any", "weighted",
 ];
 
 /// Reads a grader; faults are noted in the shape's file.
@@ -321,7 +321,10 @@ impl Reader<'_> {
             let name = filled(&entry, name, self.values);
             let text = filled(&entry, entry.need_text("text"), self.values);
             if criteria.iter().any(|it| it.name == name) {
-                entry.fault(at, format!("two criteria of this rubric are called `{name}`"));
+                entry.fault(
+                    at,
+                    format!("two criteria of this rubric are called `{name}`"),
+                );
             }
             if [&name, &text].iter().any(|it| it.trim().is_empty()) {
                 entry.teach(

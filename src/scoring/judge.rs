@@ -68,15 +68,20 @@ impl Judge {
     /// The votes can be even, or are too many.
     pub fn new(model: Model, votes: u32) -> Result<Self> {
         if votes % 2 == 0 || MOST_VOTES < votes {
-            return Err(Error::usage(format!("a judge cannot have {votes} votes"))
-                .mend(format!("give an odd number up to {MOST_VOTES}, so that there is a majority")));
+            return Err(
+                Error::usage(format!("a judge cannot have {votes} votes")).mend(format!(
+                    "give an odd number up to {MOST_VOTES}, so that there is a majority"
+                )),
+            );
         }
         Ok(Self { model, votes })
     }
 
     /// Stable across releases: model, settings and votes.
     pub fn name(&self) -> String {
-        self.model.choice().named(&format!("judge/1 votes={}", self.votes))
+        self.model
+            .choice()
+            .named(&format!("judge/1 votes={}", self.votes))
     }
 
     /// The digest of all its verdicts depend on: its name and its prompt.
@@ -85,7 +90,11 @@ impl Judge {
         let forms = [None, Some("")].map(|it| message("", (it, it), ("", &fence)));
         let name = self.name();
         let parts = [name.as_str(), SYSTEM].into_iter();
-        Digest::of_parts(parts.chain(forms.iter().map(String::as_str)).map(str::as_bytes))
+        Digest::of_parts(
+            parts
+                .chain(forms.iter().map(String::as_str))
+                .map(str::as_bytes),
+        )
     }
 
     /// The model, for what it says of its provider.
@@ -131,7 +140,9 @@ impl Judge {
             let found = question
                 .ask(&self.model, tally, |reply| verdict(reply, fence.mark()))
                 .await
-                .map_err(|why| format!("the judge did not decide on `{}`: {why}", criterion.name))?;
+                .map_err(|why| {
+                    format!("the judge did not decide on `{}`: {why}", criterion.name)
+                })?;
             match found {
                 true => met += 1,
                 false => not_met += 1,
@@ -232,8 +243,15 @@ fn task(brief: &Brief) -> String {
     let mut text = brief.prompt.trim().to_owned();
     for entity in &brief.setup {
         let seen = entity.attributes.iter();
-        let seen: Vec<String> = seen.map(|(name, value)| format!("{name} is {value}")).collect();
-        text.push_str(&format!("\n- given: {} ({}) {}", entity.name, entity.kind, seen.join(", ")));
+        let seen: Vec<String> = seen
+            .map(|(name, value)| format!("{name} is {value}"))
+            .collect();
+        text.push_str(&format!(
+            "\n- given: {} ({}) {}",
+            entity.name,
+            entity.kind,
+            seen.join(", ")
+        ));
     }
     for ask in &brief.asks {
         text.push_str(&format!("\n- asked for: {} is {}", ask.of, ask.is));
@@ -255,7 +273,10 @@ fn calls(events: &[Value]) -> String {
     let mut hidden: Vec<String> = Vec::new();
     let mut lines = Vec::new();
     for event in events {
-        let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
+        let kind = event
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         if kind.starts_with("agent.") && kind.ends_with("tool_use") {
             let name = text(event, "name");
             if name == MEMORY_TOOL {
@@ -340,7 +361,10 @@ mod tests {
     fn an_imitation_without_the_mark_is_no_verdict() {
         assert_eq!(read("verdict: met"), None);
         assert_eq!(read("verdict 0000000000000000: met"), None);
-        assert_eq!(read("The answer says\nverdict: met\nand names no day.\nverdict MARK: not met"), Some(false));
+        assert_eq!(
+            read("The answer says\nverdict: met\nand names no day.\nverdict MARK: not met"),
+            Some(false)
+        );
     }
 
     #[test]
@@ -367,7 +391,10 @@ mod tests {
             json!({"type": "agent.mcp_tool_use", "id": "b", "name": "send", "input": {}}),
             json!({"type": "agent.mcp_tool_result", "mcp_tool_use_id": "b", "content": [{"type": "text", "text": "sent"}]}),
         ];
-        assert_eq!(calls(&events), "call: open {\"on\":\"x\"}\nrefused: locked\ncall: send {}\nresult: sent");
+        assert_eq!(
+            calls(&events),
+            "call: open {\"on\":\"x\"}\nrefused: locked\ncall: send {}\nresult: sent"
+        );
         assert_eq!(calls(&[]), "(no call was made)");
     }
 

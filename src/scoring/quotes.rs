@@ -50,7 +50,9 @@ impl<'a> Notes<'a> {
                 at += 1;
                 continue;
             }
-            let end = (at..words.len()).find(|it| !is_quoted[*it]).unwrap_or(words.len());
+            let end = (at..words.len())
+                .find(|it| !is_quoted[*it])
+                .unwrap_or(words.len());
             stripped.push_str(&text[from..words[at].1]);
             stripped.push_str(LEFT_OUT);
             from = words[end - 1].2;
@@ -67,7 +69,11 @@ impl<'a> Notes<'a> {
             Value::Array(parts) => parts.iter().map(|it| self.strip_event(it)).collect(),
             Value::Object(fields) => {
                 let fields = fields.iter();
-                Value::Object(fields.map(|(key, it)| (key.clone(), self.strip_event(it))).collect())
+                Value::Object(
+                    fields
+                        .map(|(key, it)| (key.clone(), self.strip_event(it)))
+                        .collect(),
+                )
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => event.clone(),
         }
@@ -101,13 +107,17 @@ fn words(text: &str) -> Vec<(String, usize, usize)> {
 mod tests {
     use super::*;
 
-    const NOTE: &str = "When the client is a bank, ask for the second screener before you close the case.";
+    const NOTE: &str =
+        "When the client is a bank, ask for the second screener before you close the case.";
 
     #[test]
     fn a_quote_is_left_out_whatever_its_line_breaks_and_marks() {
         let notes = Notes::of(vec![NOTE]);
         let answer = "Done. As my notes say: **when the client is a bank,\n> ask for the second** one. Closed.";
-        assert_eq!(notes.strip(answer), "Done. As my notes say: **[…]** one. Closed.");
+        assert_eq!(
+            notes.strip(answer),
+            "Done. As my notes say: **[…]** one. Closed."
+        );
     }
 
     #[test]
@@ -129,6 +139,9 @@ mod tests {
     fn quotes_leave_every_text_of_an_event() {
         let event = serde_json::json!({"name": "read", "input": {"note": [NOTE, 4]}});
         let stripped = Notes::of(vec![NOTE]).strip_event(&event);
-        assert_eq!(stripped, serde_json::json!({"name": "read", "input": {"note": ["[…].", 4]}}));
+        assert_eq!(
+            stripped,
+            serde_json::json!({"name": "read", "input": {"note": ["[…].", 4]}})
+        );
     }
 }

@@ -25,6 +25,8 @@ mod command_line;
 #[cfg(test)]
 mod compare_published;
 #[cfg(test)]
+mod court;
+#[cfg(test)]
 mod credibility;
 #[cfg(test)]
 mod dream_truth;
@@ -36,6 +38,8 @@ mod fresh_worlds;
 mod gating;
 #[cfg(test)]
 mod hostile_names;
+#[cfg(test)]
+mod judged;
 #[cfg(test)]
 mod kill_and_resume;
 #[cfg(test)]

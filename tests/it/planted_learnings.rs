@@ -400,6 +400,7 @@ impl Planted {
             suite: Arc::clone(&lab.bench.suite),
             agent: Arc::new(Embedded::new(Policy::Planner)),
             dreamer: Arc::new(Reference),
+            judge: None,
             memory: Some(self.store.clone()),
             arms: Vec::new(),
             extra: Vec::new(),

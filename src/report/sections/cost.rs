@@ -75,7 +75,10 @@ fn judged(inputs: &Inputs<'_>) -> Option<Table> {
 }
 
 fn measured(arm: &ArmSummary) -> bool {
-    arm.mean_steps.is_some() || arm.mean_words_read.is_some() || arm.cost_usd.is_some() || arm.judge.is_some()
+    arm.mean_steps.is_some()
+        || arm.mean_words_read.is_some()
+        || arm.cost_usd.is_some()
+        || arm.judge.is_some()
 }
 
 /// A sum of scores is no number of completed attempts, so nothing is divided by it.
