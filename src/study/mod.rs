@@ -15,6 +15,7 @@ use std::{path::Path, sync::Arc};
 use crate::{
     domain::{
         dream::{Action, Dream},
+        halt::Why,
         id::ArmName,
         memory::{Learning, Store},
     },
@@ -162,9 +163,9 @@ fn dropped(dream: &Dream, input: &Store) -> Store {
 /// The right to go on with a run, shared by those who only read it.
 fn locked(folder: &Path, pace: &Pace) -> Result<Lock> {
     let path = journal::path_in(folder);
-    let lock = match pace.stop.load(std::sync::atomic::Ordering::Relaxed) {
-        true => Lock::share(&path)?,
-        false => Lock::take(&path)?,
+    let lock = match pace.halt.why() {
+        Some(Why::Reading) => Lock::share(&path)?,
+        _ => Lock::take(&path)?,
     };
     lock.ok_or_else(|| {
         Error::outside("another process is at work on this run")

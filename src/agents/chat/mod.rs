@@ -65,7 +65,7 @@ impl Chat {
             Place::Desk(desk) => Some(desk),
             Place::Nowhere => None,
             Place::Workspace(_) => {
-                return Err(NO_WORKSPACE.to_owned());
+                return Err(NO_WORKSPACE.into());
             }
         };
         let toolbox = desk
@@ -84,7 +84,10 @@ impl Chat {
             events: work.keep_events.then(Vec::new),
             strays: 0,
         };
-        let (stop, answer) = talk.run(&system).await?;
+        let (stop, answer) = talk.run(&system).await.map_err(|told| Fault {
+            told,
+            usage: Some(talk.usage(0)),
+        })?;
         let followed = talk
             .desk
             .as_deref()
@@ -116,11 +119,18 @@ impl Agent for Chat {
         if choice.version != usual.version {
             name.push_str(&format!(" version={}", choice.version));
         }
+        if let Some(url) = &choice.base_url {
+            name.push_str(&format!(" at {url}"));
+        }
         name
     }
 
     fn is_remote(&self) -> bool {
         true
+    }
+
+    fn model(&self) -> String {
+        self.model.choice().model.clone()
     }
 
     fn about(&self) -> String {
@@ -185,7 +195,7 @@ impl Tally {
 
 impl Talk<'_> {
     /// Asks and acts until the model ends or a limit does.
-    async fn run(&mut self, system: &str) -> Result<(Stop, Option<String>), Fault> {
+    async fn run(&mut self, system: &str) -> Result<(Stop, Option<String>), String> {
         let usual = self.model.choice().max_tokens;
         let most = usual.saturating_mul(1 << RAISES);
         let (mut max_tokens, mut pauses) = (usual, 0);
