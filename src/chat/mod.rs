@@ -6,6 +6,7 @@ mod choice;
 mod fence;
 mod openai;
 mod prices;
+mod table;
 mod tally;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use asking::{Again, Question, TRIES};
 pub use choice::{Choice, Provider};
 pub use fence::Fence;
 pub use prices::{LongPrice, Price, Prices};
+pub use table::{Listed, Table};
 pub use tally::Tally;
 
 use choice::NEW_VERSION;
@@ -192,13 +194,16 @@ impl Model {
     /// A key is missing, a setting does not suit the model, or the connection cannot be prepared.
     pub fn new(mut choice: Choice, settings: Settings) -> Result<Self> {
         let provider = choice.provider;
-        let is_offline = matches!(settings.transport, Transport::Replay(_));
+        let is_offline = matches!(settings.transport, Transport::Replay(_) | Transport::Closed);
         let has_key = choice.key.as_ref().is_some_and(|it| !it.is_empty());
         if !has_key && choice.base_url.is_none() && !is_offline {
             return Err(
                 Error::usage(format!("`{}` asks for a key", provider.word())).mend(format!(
                     "set {}, or name a server of your own with `--base-url`",
-                    provider.key_variable()
+                    choice
+                        .key_variable
+                        .as_deref()
+                        .unwrap_or(provider.key_variable())
                 )),
             );
         }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, path::Path, sync::Arc};
 
 use crate::{
-    agents::{Agent, Given, Work},
+    agents::{Agent, Fault, Given, Work},
     domain::{
         advice::{Reading, count_words, read},
         id::{ArmName, Digest, TaskId},
@@ -33,14 +33,14 @@ pub struct Bench {
     pub suite: Arc<Suite>,
     /// Who attempts.
     pub agent: Arc<dyn Agent>,
-    /// Who judges rubrics; the suite's grader digests must already tell of it (see [`Suite::judged_by`]).
-    pub judge: Option<Arc<Judge>>,
     /// The arms, by index.
     pub arms: Vec<Arm>,
     /// The seed of all trials.
     pub seed: u64,
     /// Whether trials take microseconds, so that workers take several at once.
     pub is_quick: bool,
+    /// Who judges rubrics; the suite's grader digests must already tell of it (see [`Suite::judged_by`]).
+    judge: Option<Arc<Judge>>,
     scenes: Vec<Option<Arc<Scene>>>,
     /// For each task, the digest of all a trial of it depends on in the suite.
     grounds: Vec<Digest>,
@@ -130,6 +130,17 @@ impl Bench {
         self.scenes.get(task)?.as_ref()
     }
 
+    /// Names who judges rubrics.
+    pub fn judged_by(&mut self, judge: Option<Arc<Judge>>) {
+        self.is_quick &= judge.is_none();
+        self.judge = judge;
+    }
+
+    /// Whether attempts cost nothing; a judge may, all the same.
+    pub fn is_free(&self) -> bool {
+        self.agent.is_repeatable()
+    }
+
     /// Adds an arm and returns its index.
     ///
     /// # Errors
@@ -205,7 +216,8 @@ impl Bench {
         let line = match serde_json::to_string(&record) {
             Ok(line) => line,
             Err(fault) => {
-                record = self.broken(trial, format!("its record could not be written: {fault}"));
+                let told = format!("its record could not be written: {fault}");
+                record = self.broken(trial, told.into());
                 transcript = None;
                 serde_json::to_string(&record).unwrap_or_default()
             }
@@ -229,13 +241,13 @@ impl Bench {
         }
     }
 
-    fn broken(&self, trial: &PlannedTrial, fault: String) -> Record {
+    fn broken(&self, trial: &PlannedTrial, fault: Fault) -> Record {
         Record {
             stage: trial.stage,
             trial: trial.number,
-            outcome: Outcome::Broken(fault),
+            outcome: Outcome::Broken(fault.told),
             stop: None,
-            usage: None,
+            usage: fault.usage,
             judge: None,
             surfaced: Vec::new(),
             followed: Vec::new(),
@@ -245,7 +257,7 @@ impl Bench {
         }
     }
 
-    async fn attempt(&self, trial: &PlannedTrial) -> std::result::Result<Fared, String> {
+    async fn attempt(&self, trial: &PlannedTrial) -> std::result::Result<Fared, Fault> {
         let task = &self.suite.tasks[trial.task as usize];
         let arm = &self.arms[usize::from(trial.arm)];
         let given: Vec<Given<'_>> = self.given(trial, arm);
@@ -355,7 +367,7 @@ impl Bench {
                     stop: Some(stop),
                     usage: Some(usage),
                     judge,
-                    ..self.broken(trial, fault)
+                    ..self.broken(trial, fault.into())
                 };
                 return (record, None);
             }
@@ -426,7 +438,13 @@ impl Bench {
 
     /// Whether a trial's transcript is kept: where the plan says so, and where it could not be had again.
     pub fn keeps_transcript(&self, trial: &PlannedTrial) -> bool {
-        trial.keeps_transcript || !self.agent.is_repeatable()
+        trial.keeps_transcript || !self.is_repeatable(trial)
+    }
+
+    /// Whether a trial comes out the same again: neither agent nor judge would say something else.
+    fn is_repeatable(&self, trial: &PlannedTrial) -> bool {
+        let grader = &self.suite.tasks[trial.task as usize].grader;
+        self.agent.is_repeatable() && grader.judged().is_empty()
     }
 
     /// The transcript of a played trial: the one that was kept, or else the trial played again.
@@ -442,7 +460,7 @@ impl Bench {
         let kept = library.zip(record.transcript.as_ref());
         match kept.map(|(library, digest)| library.get(digest)) {
             Some(Ok(text)) => read_session(&text, Path::new("transcripts")),
-            _ if self.agent.is_repeatable() => self.recreate(trial).await,
+            _ if self.is_repeatable(trial) => self.recreate(trial).await,
             Some(Err(error)) => Err(error),
             None => Err(Error::outside(format!(
                 "no transcript of trial {} was kept, and `{}` would not give the same one again",
@@ -461,7 +479,10 @@ impl Bench {
             keeps_transcript: true,
             ..trial.clone()
         };
-        let fared = self.attempt(&trial).await.map_err(Error::outside)?;
+        let fared = self
+            .attempt(&trial)
+            .await
+            .map_err(|fault| Error::outside(fault.told))?;
         let grade = fared.grade.map_err(Error::outside)?;
         Ok(self.session(&trial, fared.attempt, &grade))
     }

@@ -14,7 +14,10 @@ use crate::{
     },
     error::{Error, Result, without_place},
     files::{self, Appender},
-    runner::plan::{PlannedTrial, Stage},
+    runner::{
+        plan::{PlannedTrial, Stage},
+        purse::Cost,
+    },
 };
 
 /// One trial's line.
@@ -49,6 +52,25 @@ pub struct Record {
     /// Whether it was taken from an earlier run.
     #[serde(default, skip_serializing_if = "is_false")]
     pub reused: bool,
+}
+
+impl Record {
+    /// What the trial cost in this run, its judge included; nothing where it was taken from an earlier one. `is_free`
+    /// says that attempts themselves cost nothing.
+    pub fn cost(&self, is_free: bool) -> Cost {
+        let attempt = match is_free {
+            true => Some(0.0),
+            false => self.usage.and_then(|usage| usage.cost_usd),
+        };
+        let judging = self.judge.map_or(Some(0.0), |usage| usage.cost_usd);
+        let dollars = attempt.zip(judging).map(|(one, other)| one + other);
+        match dollars {
+            _ if self.reused => Cost::Known(0.0),
+            Some(dollars) => Cost::Known(dollars),
+            None if self.outcome.completed().is_none() => Cost::Broken,
+            None => Cost::Unknown,
+        }
+    }
 }
 
 /// What a trial depends on, as the first 32 hexadecimal digits of a digest (see [`crate::runner::reuse`]).

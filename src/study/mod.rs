@@ -15,6 +15,7 @@ use std::{path::Path, sync::Arc};
 use crate::{
     domain::{
         dream::{Action, Dream},
+        halt::Why,
         id::ArmName,
         memory::{Learning, Store},
     },
@@ -87,7 +88,7 @@ pub async fn run_reusing(
         Arc::clone(&asked.agent),
         asked.seed,
     )?;
-    bench.judge.clone_from(&asked.judge);
+    bench.judged_by(asked.judge.clone());
     let stored = add_store(&mut bench, "stored", asked.suite.memory.clone())?;
     let mut dream = None;
     if asked.memory.is_none() && asked.wants("dreamed") {
@@ -164,9 +165,9 @@ fn dropped(dream: &Dream, input: &Store) -> Store {
 /// The right to go on with a run, shared by those who only read it.
 fn locked(folder: &Path, pace: &Pace) -> Result<Lock> {
     let path = journal::path_in(folder);
-    let lock = match pace.stop.load(std::sync::atomic::Ordering::Relaxed) {
-        true => Lock::share(&path)?,
-        false => Lock::take(&path)?,
+    let lock = match pace.halt.why() {
+        Some(Why::Reading) => Lock::share(&path)?,
+        _ => Lock::take(&path)?,
     };
     lock.ok_or_else(|| {
         Error::outside("another process is at work on this run")

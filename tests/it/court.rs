@@ -173,7 +173,8 @@ pub fn play(asked: &Asked, folder: &TemporaryFolder) -> dreameval::error::Result
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let pace = Pace {
         workers: 8,
-        stop: Arc::default(),
+        halt: Arc::default(),
+        purse: None,
     };
     let place = folder.path().join("run");
     fs::create_dir_all(place.join("transcripts")).unwrap();

@@ -65,7 +65,7 @@ impl Chat {
             Place::Desk(desk) => Some(desk),
             Place::Nowhere => None,
             Place::Workspace(_) => {
-                return Err(NO_WORKSPACE.to_owned());
+                return Err(NO_WORKSPACE.into());
             }
         };
         let toolbox = desk
@@ -84,7 +84,10 @@ impl Chat {
             events: work.keep_events.then(Vec::new),
             strays: 0,
         };
-        let (stop, answer) = talk.run(&system).await?;
+        let (stop, answer) = talk.run(&system).await.map_err(|told| Fault {
+            told,
+            usage: Some(talk.usage(0)),
+        })?;
         let followed = talk
             .desk
             .as_deref()
@@ -109,6 +112,10 @@ impl Agent for Chat {
 
     fn is_remote(&self) -> bool {
         true
+    }
+
+    fn model(&self) -> String {
+        self.model.choice().model.clone()
     }
 
     fn about(&self) -> String {
@@ -150,7 +157,7 @@ struct Talk<'a> {
 
 impl Talk<'_> {
     /// Asks and acts until the model ends or a limit does.
-    async fn run(&mut self, system: &str) -> Result<(Stop, Option<String>), Fault> {
+    async fn run(&mut self, system: &str) -> Result<(Stop, Option<String>), String> {
         let usual = self.model.choice().max_tokens;
         let most = usual.saturating_mul(1 << RAISES);
         let (mut max_tokens, mut pauses) = (usual, 0);

@@ -163,7 +163,10 @@ async fn play(task: &Task, scene: &Arc<Scene>, script: Script, key: Key) -> Resu
         key,
         keep_events: false,
     };
-    let attempt = script.attempt(work).await.map_err(Error::outside)?;
+    let attempt = script
+        .attempt(work)
+        .await
+        .map_err(|fault| Error::outside(fault.told))?;
     let grade = scoring::judge(task, &attempt, &Place::Desk(&mut desk), None)
         .await
         .map_err(Error::outside)?;

@@ -73,6 +73,9 @@ pub fn tell(asked: &Asked) -> Result<String> {
 /// What is known of the cost before anything is played.
 fn cost(asked: &Asked) -> &'static str {
     match asked.agent.is_repeatable() {
+        true if asked.judge.is_some() => {
+            "cost       not known: what the judge spends on each trial is known once it says so"
+        }
         true => "cost       0 dollars: the embedded agents need no key and no network",
         false => {
             "cost       not known: what the agent spends in each trial is known once it says so"

@@ -1,0 +1,113 @@
+//! How models are reached: addresses, keys by the names of their variables, pace, cassettes. The one place that reads keys.
+
+use std::{path::Path, sync::Arc};
+
+use crate::{
+    agents::{
+        Agent,
+        chat::{Chat, Delivery},
+    },
+    chat::{Listed, Model, Provider, Table},
+    domain::halt::{Halt, Why},
+    error::Result,
+    files,
+    http::{Secret, Settings, Transport},
+    study::asked::Network,
+};
+
+/// The words before the name of a model.
+pub const PROVIDERS: [&str; 2] = ["anthropic:", "openai:"];
+
+/// The way to models, for one run.
+#[derive(Debug)]
+pub struct Reach {
+    network: Network,
+    table: Table,
+    /// The provider `--base-url` stands for.
+    provider: Option<Provider>,
+    halt: Arc<Halt>,
+}
+
+impl Reach {
+    /// The way that was typed; `first` is the model `--base-url` is meant for, and all of the same provider with it.
+    /// Where `halt` says that only what is on the disk is wanted, no key is asked for and nothing is sent.
+    ///
+    /// # Errors
+    /// The table of models cannot be read.
+    pub fn new(network: &Network, first: &str, halt: &Arc<Halt>) -> Result<Self> {
+        let table = match &network.models {
+            Some(path) => Table::parse(&files::read_text(Path::new(path))?, Path::new(path))?,
+            None => Table::default(),
+        };
+        let provider = names_model(first)
+            .then(|| Provider::of(first))
+            .transpose()?;
+        Ok(Self {
+            network: network.clone(),
+            table,
+            provider: provider.map(|(provider, _)| provider),
+            halt: Arc::clone(halt),
+        })
+    }
+
+    /// The model of a word such as `anthropic:claude-opus-5`.
+    ///
+    /// # Errors
+    /// There is no such provider, its key is missing, or a setting does not suit it.
+    pub fn model(&self, word: &str) -> Result<Model> {
+        let (provider, model) = Provider::of(word)?;
+        let Listed {
+            mut choice,
+            limits,
+            key_variable,
+        } = self.table.of(provider, &model);
+        if self.provider == Some(provider) && self.network.base_url.is_some() {
+            choice.base_url.clone_from(&self.network.base_url);
+        }
+        let transport = self.transport();
+        if matches!(transport, Transport::Live | Transport::Record(_)) {
+            choice.key = key(&key_variable);
+            choice.key_variable = Some(key_variable);
+        }
+        let settings = Settings {
+            halt: Arc::clone(&self.halt),
+            limits,
+            transport,
+            ..Settings::new("")
+        };
+        Model::new(choice, settings)
+    }
+
+    /// An agent behind such a model.
+    ///
+    /// # Errors
+    /// As [`Reach::model`].
+    pub fn agent(&self, word: &str) -> Result<Arc<dyn Agent>> {
+        Ok(Arc::new(Chat::new(self.model(word)?, Delivery::Context)))
+    }
+
+    /// Where answers come from.
+    pub fn transport(&self) -> Transport {
+        let network = &self.network;
+        match (self.halt.why(), &network.replay, &network.record) {
+            (Some(Why::Reading), ..) => Transport::Closed,
+            (_, Some(path), _) => Transport::Replay(path.into()),
+            (_, None, Some(path)) => Transport::Record(path.into()),
+            (_, None, None) => Transport::Live,
+        }
+    }
+}
+
+/// Whether a word names a model.
+pub fn names_model(word: &str) -> bool {
+    PROVIDERS.iter().any(|it| word.starts_with(it))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "keys come from the environment, and are read here alone"
+)]
+fn key(variable: &str) -> Option<Secret> {
+    let key = std::env::var(variable).ok()?;
+    Some(Secret::new(&key)).filter(|it| !it.is_empty())
+}
