@@ -53,12 +53,12 @@ pub const VOTES: u32 = 3;
 /// What is judged.
 #[derive(Debug, Clone, Copy)]
 pub struct Exhibit<'a> {
-    /// The task as it was set.
-    pub brief: &'a Brief,
+    /// The task as it was set, in words.
+    pub task: &'a str,
     /// The final answer.
     pub answer: Option<&'a str>,
-    /// The transcript.
-    pub events: &'a [Value],
+    /// The calls that were made and what they came to, where the criterion is about them.
+    pub calls: Option<&'a str>,
 }
 
 impl Judge {
@@ -115,19 +115,16 @@ impl Judge {
     ) -> std::result::Result<bool, Fault> {
         let said = exhibit.answer.filter(|it| !it.trim().is_empty());
         let answer = said.map(|it| shortened(it, ANSWER_AT_MOST));
-        let calls = criterion
-            .events
-            .then(|| shortened(&calls(exhibit.events), EVENTS_AT_MOST));
-        let set = task(exhibit.brief);
+        let calls = exhibit.calls.map(|it| shortened(it, EVENTS_AT_MOST));
         let texts = [
-            set.as_str(),
+            exhibit.task,
             answer.as_deref().unwrap_or_default(),
             calls.as_deref().unwrap_or_default(),
             criterion.text.as_str(),
         ];
         let fence = Fence::around(&texts);
         let work = (answer.as_deref(), calls.as_deref());
-        let text = message(&set, work, (&criterion.text, &fence));
+        let text = message(exhibit.task, work, (&criterion.text, &fence));
         let address = address.word("judge").word(&criterion.name);
         let (mut met, mut not_met) = (0, 0);
         while met.max(not_met) <= self.votes / 2 {
@@ -187,19 +184,20 @@ impl<'a> Hearing<'a> {
         answer: Option<&str>,
         events: &[Value],
     ) -> std::result::Result<Vec<(String, bool)>, Fault> {
+        let task = task(self.brief);
         let mut decided = Vec::with_capacity(criteria.len());
         for criterion in criteria {
             let known = [self.brief.prompt.as_str(), criterion.text.as_str()];
             let notes = self.notes.but(&known);
             let answer = answer.map(|it| notes.strip(it));
-            let events: Vec<Value> = match criterion.events {
-                true => events.iter().map(|it| notes.strip_event(it)).collect(),
-                false => Vec::new(),
-            };
+            let calls = criterion.events.then(|| {
+                let events: Vec<Value> = events.iter().map(|it| notes.strip_event(it)).collect();
+                calls(&events)
+            });
             let exhibit = Exhibit {
-                brief: self.brief,
+                task: &task,
                 answer: answer.as_deref(),
-                events: &events,
+                calls: calls.as_deref(),
             };
             let is_met = self
                 .judge
