@@ -14,6 +14,7 @@ use crate::{
     },
     dreaming::Dreamer,
     error::{Error, Result, count, without_place},
+    promotion::calibration::Calibration,
     scoring::Judge,
     study::plan::Amount,
 };
@@ -28,6 +29,8 @@ pub struct Asked {
     pub dreamer: Arc<dyn Dreamer>,
     /// Who judges rubrics, where the suite has any; see [`Asked::judged_by`].
     pub judge: Option<Arc<Judge>>,
+    /// What that judge was held against.
+    pub calibration: Option<Calibration>,
     /// A store to judge instead of dreaming one.
     pub memory: Option<Store>,
     /// Names of the built-in arms wanted.

@@ -48,6 +48,7 @@ fn judged(suite: Suite, store: &Store, pairs: u32) -> Conclusion {
         agent: Arc::new(Embedded::new(Policy::Planner)),
         dreamer: Arc::new(Reference),
         judge: None,
+        calibration: None,
         memory: Some(store.clone()),
         arms: Vec::new(),
         extra: Vec::new(),

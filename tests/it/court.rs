@@ -152,6 +152,7 @@ pub fn asked(
         agent: Arc::new(Chat::new(model(server, |_| {}), Delivery::Context)),
         dreamer,
         judge: None,
+        calibration: None,
         memory: None,
         arms: ["bare", "stored", "dreamed"].map(str::to_owned).to_vec(),
         extra: Vec::new(),

@@ -344,6 +344,7 @@ fn asked(suite: Suite) -> Asked {
         agent: Arc::new(Embedded::new(Policy::Planner)),
         dreamer: Arc::new(Reference),
         judge: None,
+        calibration: None,
         memory: None,
         arms: ["bare", "dreamed"].map(str::to_owned).to_vec(),
         extra: Vec::new(),

@@ -124,6 +124,7 @@ fn judged(name: &'static str, before: &Store, store: &Store, seed: u64) -> (Gate
         agent: Arc::new(Embedded::new(Agent::Planner)),
         dreamer: Arc::new(Reference),
         judge: None,
+        calibration: None,
         memory: Some(store.clone()),
         arms: Vec::new(),
         extra: Vec::new(),

@@ -90,6 +90,7 @@ fn results(suite: Suite) -> Results {
         agent: Arc::new(Embedded::new(Policy::Planner)),
         dreamer: Arc::new(Reference),
         judge: None,
+        calibration: None,
         memory: None,
         arms: Vec::new(),
         extra: Vec::new(),

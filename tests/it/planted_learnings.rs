@@ -401,6 +401,7 @@ impl Planted {
             agent: Arc::new(Embedded::new(Policy::Planner)),
             dreamer: Arc::new(Reference),
             judge: None,
+            calibration: None,
             memory: Some(self.store.clone()),
             arms: Vec::new(),
             extra: Vec::new(),

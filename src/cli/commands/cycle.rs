@@ -362,6 +362,13 @@ impl Pass<'_> {
 
     /// Why the store in force should not have been put there: it surely does worse than none at all.
     fn disagrees(&self, conclusion: &Conclusion) -> Option<String> {
+        let objection = conclusion
+            .judged
+            .as_ref()
+            .and_then(|it| it.objection.as_ref());
+        if objection.is_some() {
+            return None;
+        }
         let mut comparisons = conclusion.evidence.comparisons.iter();
         let compared = comparisons.find(|it| it.baseline == "bare" && it.candidate == "stored")?;
         let tested = contrast::tested(compared, &conclusion.evidence, self.policy);

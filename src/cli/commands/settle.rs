@@ -156,6 +156,7 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
         dreamer: dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
         suite,
         judge: None,
+        calibration: None,
         memory,
         arms,
         extra,
