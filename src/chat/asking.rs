@@ -65,7 +65,7 @@ impl Question<'_> {
                 max_tokens = max_tokens.saturating_mul(2);
                 continue;
             }
-            let why = match told(&reply).and_then(|text| read(text)) {
+            let why = match told(&reply).and_then(&read) {
                 Ok(found) => return Ok(found),
                 Err(why) => why,
             };

@@ -29,6 +29,24 @@ impl Tally {
         self.seconds += reply.seconds;
     }
 
+    /// Counts all that another has counted.
+    pub fn join(&mut self, other: &Self) {
+        if other.is_empty() {
+            return;
+        }
+        if self.is_empty() {
+            *self = *other;
+            return;
+        }
+        self.tokens = self
+            .tokens
+            .zip(other.tokens)
+            .map(|(one, other)| one.plus(other));
+        let costs = self.cost_usd.flatten().zip(other.cost_usd.flatten());
+        self.cost_usd = Some(costs.map(|(one, other)| one + other));
+        self.seconds += other.seconds;
+    }
+
     /// Seconds from sending to the last byte, over all replies.
     pub fn seconds(&self) -> f64 {
         self.seconds

@@ -67,7 +67,7 @@ impl Judge {
     /// # Errors
     /// The votes can be even, or are too many.
     pub fn new(model: Model, votes: u32) -> Result<Self> {
-        if votes % 2 == 0 || MOST_VOTES < votes {
+        if votes.is_multiple_of(2) || MOST_VOTES < votes {
             return Err(
                 Error::usage(format!("a judge cannot have {votes} votes")).mend(format!(
                     "give an odd number up to {MOST_VOTES}, so that there is a majority"

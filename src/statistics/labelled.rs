@@ -248,7 +248,7 @@ pub fn corrected_difference_by_arm(
 
 fn around(estimate: f64, error: f64, confidence: Confidence) -> Option<Interval> {
     let reach = normal_upper_quantile(confidence.tail())? * error;
-    (0.0 < reach).then(|| Interval {
+    (0.0 < reach).then_some(Interval {
         low: estimate - reach,
         high: estimate + reach,
     })

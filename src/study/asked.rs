@@ -63,6 +63,15 @@ pub struct Typed {
     /// Names of environment variables that programs are given beside the few every program gets; never their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pass_env: Vec<String>,
+    /// Who judges rubrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<String>,
+    /// Votes on each criterion, where not the usual number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge_votes: Option<u32>,
+    /// What the judge was held against; it affects no trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<String>,
     /// How models are reached.
     #[serde(default, skip_serializing_if = "Network::is_default")]
     pub network: Network,

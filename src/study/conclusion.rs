@@ -48,6 +48,13 @@ pub struct Conclusion {
     pub judged: Option<Standing>,
 }
 
+impl Conclusion {
+    /// Why nothing may be decided by these trials, where a judge may inform and not gate.
+    pub fn objection(&self) -> Option<&str> {
+        self.judged.as_ref()?.objection.as_deref()
+    }
+}
+
 /// Draws the conclusions of a run under a policy.
 ///
 /// # Errors

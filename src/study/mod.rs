@@ -2,6 +2,7 @@
 
 pub mod arms;
 pub mod asked;
+pub mod calibrating;
 mod canaries;
 pub mod conclusion;
 mod dreaming;

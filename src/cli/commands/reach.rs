@@ -12,6 +12,7 @@ use crate::{
     error::Result,
     files,
     http::{Secret, Settings, Transport},
+    scoring::{Judge, VOTES},
     study::asked::Network,
 };
 
@@ -84,6 +85,14 @@ impl Reach {
     /// As [`Reach::model`].
     pub fn agent(&self, word: &str) -> Result<Arc<dyn Agent>> {
         Ok(Arc::new(Chat::new(self.model(word)?, Delivery::Context)))
+    }
+
+    /// A judge behind such a model, by the majority of so many votes.
+    ///
+    /// # Errors
+    /// As [`Reach::model`], and the votes can be even.
+    pub fn judge(&self, word: &str, votes: Option<u32>) -> Result<Judge> {
+        Judge::new(self.model(word)?, votes.unwrap_or(VOTES))
     }
 
     /// Where answers come from.
