@@ -5,7 +5,7 @@ pub mod command;
 pub mod embedded;
 pub mod scripted;
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, ops::Range, pin::Pin};
 
 use crate::{
     domain::{
@@ -70,6 +70,12 @@ pub trait Agent: Send + Sync {
 
     /// Why it cannot attempt tasks in this setting, where it cannot.
     fn refuses(&self, _: &Setting) -> Option<String> {
+        None
+    }
+
+    /// Dollars one attempt may come to, from few turns to every step used, guessed from the length of what is sent;
+    /// `None` where nobody can say.
+    fn forecast(&self, _: &Work<'_>) -> Option<Range<f64>> {
         None
     }
 
