@@ -291,6 +291,11 @@ impl Platform {
 }
 
 impl Running {
+    /// The address of the trial it belongs to.
+    pub fn address(&self) -> Key {
+        self.address
+    }
+
     /// Takes an event nobody has seen. What has no id is only of the moment.
     fn take(&mut self, event: Value) {
         let Some(id) = text_at(&event, "/id") else {

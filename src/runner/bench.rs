@@ -3,7 +3,7 @@
 use std::{borrow::Cow, path::Path, sync::Arc};
 
 use crate::{
-    agents::{Agent, Given, Work},
+    agents::{Agent, Given, Label, Work},
     domain::{
         advice::{Reading, count_words, read},
         id::{ArmName, Digest, TaskId},
@@ -243,6 +243,7 @@ impl Bench {
         } else {
             key.word("agent")
         };
+        let arm_word = self.arm_word(trial);
         let work = |place| Work {
             brief: &brief,
             memory: &given,
@@ -250,6 +251,11 @@ impl Bench {
             place,
             key: own,
             keep_events: self.keeps_transcript(trial) || task.canary.is_some(),
+            label: Label {
+                task: task.id.as_str(),
+                arm: &arm_word,
+                repeat: trial.repeat,
+            },
         };
         let attempt;
         let grade = match (&self.suite.setting, self.scene(trial.task as usize)) {

@@ -139,6 +139,7 @@ pub fn asked(typed: Typed) -> Result<Asked> {
     Ok(Asked {
         agent: fitting_agent(&typed, &suite)?,
         dreamer: dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
+        platform: None,
         suite,
         memory,
         arms,
