@@ -35,6 +35,8 @@ mod fresh_worlds;
 #[cfg(test)]
 mod gating;
 #[cfg(test)]
+mod hosted_faults;
+#[cfg(test)]
 mod hosted_room;
 #[cfg(test)]
 mod hosted_runs;
