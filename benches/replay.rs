@@ -2,10 +2,7 @@
 //!
 //! `cargo bench --bench replay`; the README quotes the ratio of the two, measured in one run.
 
-use std::{
-    path::Path,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{path::Path, sync::Arc};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dreameval::{
@@ -67,7 +64,8 @@ fn play(runtime: &Runtime, bench: &Arc<Bench>, trials: &Arc<[PlannedTrial]>, wor
     let mut pack = Pack::open(&folder.path().join("pack")).expect("a pack");
     let pace = Pace {
         workers,
-        stop: Arc::new(AtomicBool::new(false)),
+        halt: Arc::default(),
+        purse: None,
     };
     let keep = Keep {
         journal: &mut journal,

@@ -75,7 +75,7 @@ impl ProgramAgent {
                 nowhere = TemporaryFolder::create("nowhere").map_err(in_words)?;
                 (nowhere.path(), None)
             }
-            Place::Desk(_) => return Err("a program cannot play the desk of a world".to_owned()),
+            Place::Desk(_) => return Err("a program cannot play the desk of a world".into()),
         };
         let input = input(work, &memory, workspace);
         let heard = process::watch(Request {
@@ -91,16 +91,16 @@ impl ProgramAgent {
         self.attempted(work, &heard).map_err(|what| {
             let words = last_words(&heard.errors);
             let called = self.program.called();
-            match words.is_empty() {
+            Fault::from(match words.is_empty() {
                 true => format!("`{called}` {what}"),
                 false => format!("`{called}` {what}; its last words: {words}"),
-            }
+            })
         })
     }
 
     /// What a program's end comes to. Past its deadline it is a fact about the attempt, and what it had said until then
     /// counts where it is whole; every other end that is not its own is a fault.
-    fn attempted(&self, work: &Work<'_>, heard: &Heard) -> Result<Attempt, Fault> {
+    fn attempted(&self, work: &Work<'_>, heard: &Heard) -> Result<Attempt, String> {
         let usage = Usage {
             seconds: Some(heard.seconds),
             ..Usage::default()
@@ -130,7 +130,7 @@ impl ProgramAgent {
 }
 
 fn in_words(error: Error) -> Fault {
-    error.what().to_owned()
+    error.what().into()
 }
 
 /// Writes the learnings given, byte for byte; where there are none the folder is empty, since every arm has the same
@@ -172,7 +172,7 @@ fn input(work: &Work<'_>, memory: &Path, workspace: Option<&Path>) -> Value {
 }
 
 /// What a program answered.
-fn read(work: &Work<'_>, heard: &Heard) -> Result<Attempt, Fault> {
+fn read(work: &Work<'_>, heard: &Heard) -> Result<Attempt, String> {
     let mut told = Told::parse(&heard.output)?;
     let answer: Option<String> = told.take("answer")?;
     let mut usage = told.usage()?;
@@ -203,7 +203,7 @@ fn all_of(work: &Work<'_>) -> Vec<u16> {
 }
 
 /// Places of learnings among those given, in their order and each once.
-fn places(work: &Work<'_>, ids: Vec<String>, key: &str) -> Result<Vec<u16>, Fault> {
+fn places(work: &Work<'_>, ids: Vec<String>, key: &str) -> Result<Vec<u16>, String> {
     let place = |id: String| {
         let mut given = (0..).zip(work.memory);
         given
@@ -220,7 +220,7 @@ fn places(work: &Work<'_>, ids: Vec<String>, key: &str) -> Result<Vec<u16>, Faul
 }
 
 /// The events of a transcript, with the answer as the last of them where no message gives it.
-fn checked(mut events: Vec<Value>, answer: Option<&str>) -> Result<Vec<Value>, Fault> {
+fn checked(mut events: Vec<Value>, answer: Option<&str>) -> Result<Vec<Value>, String> {
     let kind = |it: &Value| it.get("type").and_then(Value::as_str).map(str::to_owned);
     for (index, event) in events.iter().enumerate() {
         match kind(event) {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     /// What the shell script makes of a brief, with the notes `one` and `two` given.
-    async fn attempt(script: &str) -> Result<Attempt, Fault> {
+    async fn attempt(script: &str) -> Result<Attempt, String> {
         let agent = ProgramAgent {
             program: Program::parse(&json!(["sh", "-c", script]).to_string()).unwrap(),
             pass: Vec::new(),
@@ -302,7 +302,7 @@ mod tests {
             keep_events: true,
             label: Label::default(),
         };
-        let mut attempt = agent.attempt(work).await?;
+        let mut attempt = agent.attempt(work).await.map_err(|it| it.told)?;
         assert!(attempt.usage.seconds.take().is_some());
         Ok(attempt)
     }

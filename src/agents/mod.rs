@@ -18,14 +18,32 @@ use crate::{
         memory::{Learning, Store},
         suite::Setting,
         task::Brief,
-        trial::Attempt,
+        trial::{Attempt, Usage},
     },
     draw::Key,
     environment::Place,
 };
 
-/// What the harness could not do, in words; it says nothing about the agent.
-pub type Fault = String;
+/// What the harness could not do; it says nothing about the agent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    /// What happened, in words.
+    pub told: String,
+    /// What the attempt had consumed until then, where that is known: it was paid for all the same.
+    pub usage: Option<Usage>,
+}
+
+impl From<String> for Fault {
+    fn from(told: String) -> Self {
+        Self { told, usage: None }
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(told: &str) -> Self {
+        told.to_owned().into()
+    }
+}
 
 /// The future of an attempt.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
@@ -38,6 +56,11 @@ pub trait Agent: Send + Sync {
     /// Whether it waits for someone else, so that trials take seconds and nothing can couple the luck of arms.
     fn is_remote(&self) -> bool {
         false
+    }
+
+    /// The model behind it, as its provider names it; empty where there is none, or nobody knows.
+    fn model(&self) -> String {
+        String::new()
     }
 
     /// What must be said of it wherever its results are shown, in sentences.

@@ -73,6 +73,8 @@ pub struct Choice {
     pub base_url: Option<String>,
     /// The key; a server of one's own may ask for none.
     pub key: Option<Secret>,
+    /// The environment variable to name where a key is missing; the provider's own where `None`.
+    pub key_variable: Option<String>,
     /// Most tokens of one reply.
     pub max_tokens: u32,
     /// From 0; not sent where `None`, since current models refuse it.
@@ -96,6 +98,7 @@ impl Choice {
             model: model.into(),
             base_url: None,
             key: None,
+            key_variable: None,
             max_tokens: 4096,
             temperature: None,
             version: VERSION.to_owned(),

@@ -4,6 +4,7 @@ mod anthropic;
 mod choice;
 mod openai;
 mod prices;
+mod table;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::{
 
 pub use choice::{Choice, Provider};
 pub use prices::{LongPrice, Price, Prices};
+pub use table::{HOSTED, Listed, Table};
 
 use choice::NEW_VERSION;
 
@@ -186,13 +188,16 @@ impl Model {
     /// A key is missing, a setting does not suit the model, or the connection cannot be prepared.
     pub fn new(mut choice: Choice, settings: Settings) -> Result<Self> {
         let provider = choice.provider;
-        let is_offline = matches!(settings.transport, Transport::Replay(_));
+        let is_offline = matches!(settings.transport, Transport::Replay(_) | Transport::Closed);
         let has_key = choice.key.as_ref().is_some_and(|it| !it.is_empty());
         if !has_key && choice.base_url.is_none() && !is_offline {
             return Err(
                 Error::usage(format!("`{}` asks for a key", provider.word())).mend(format!(
                     "set {}, or name a server of your own with `--base-url`",
-                    provider.key_variable()
+                    choice
+                        .key_variable
+                        .as_deref()
+                        .unwrap_or(provider.key_variable())
                 )),
             );
         }

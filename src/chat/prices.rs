@@ -1,13 +1,10 @@
 //! What tokens cost. A model without a price has an unknown cost, never one of zero.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::{
-    chat::Tokens,
-    error::{Error, Result},
-};
+use crate::chat::Tokens;
 
 /// Dollars for a million tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -88,39 +85,9 @@ impl Prices {
         Self(prices)
     }
 
-    /// Adds a table written by a user: for each model `input`, `output` and, where they differ, `cache_read`,
-    /// `cache_write` and `long`, in dollars for a million tokens. Its entries go before those already there.
-    ///
-    /// # Errors
-    /// The text is not such a table, or a price is below zero.
-    pub fn extend(&mut self, text: &str, path: &Path) -> Result<()> {
-        let added: BTreeMap<String, Price> = toml::from_str(text).map_err(|fault| {
-            let (line, column) = crate::files::position(text, fault.span().map_or(0, |it| it.start));
-            Error::input("this is no table of prices")
-                .in_file(path)
-                .at(line, column)
-                .because(fault.message())
-                .mend("such as `[\"my-model\"]` with `input = 0.5` and `output = 1.5`, in dollars for a million tokens")
-        })?;
-        for (model, price) in added {
-            let all = [
-                Some(price.input),
-                Some(price.output),
-                price.cache_read,
-                price.cache_write,
-            ];
-            if all
-                .into_iter()
-                .flatten()
-                .any(|it| !it.is_finite() || it < 0.0)
-            {
-                return Err(Error::input(format!("a price of `{model}` is below zero"))
-                    .in_file(path)
-                    .mend("prices are dollars for a million tokens; 0 is free"));
-            }
-            self.0.insert(model, price);
-        }
-        Ok(())
+    /// Sets the price of a model; it goes before one already there.
+    pub fn set(&mut self, model: &str, price: Price) {
+        self.0.insert(model.to_owned(), price);
     }
 
     /// The price of a model: by its whole name, or without the date at its end.
@@ -134,6 +101,21 @@ impl Prices {
 }
 
 impl Price {
+    /// Every number in it.
+    pub(super) fn parts(&self) -> Vec<f64> {
+        let long = self.long.map(|it| [it.input, it.output]);
+        let own = [
+            Some(self.input),
+            Some(self.output),
+            self.cache_read,
+            self.cache_write,
+        ];
+        own.into_iter()
+            .flatten()
+            .chain(long.into_iter().flatten())
+            .collect()
+    }
+
     /// Dollars for one answered request; `None` where tokens or a price that matters are unknown.
     pub fn cost(&self, tokens: &Tokens) -> Option<f64> {
         let (input, output) = (tokens.input?, tokens.output?);
@@ -171,6 +153,16 @@ mod tests {
         }
     }
 
+    fn plain(input: f64, output: f64) -> Price {
+        Price {
+            input,
+            output,
+            cache_read: None,
+            cache_write: None,
+            long: None,
+        }
+    }
+
     fn cost(prices: &Prices, model: &str, tokens: &Tokens) -> Option<f64> {
         let cost = prices.of(model)?.cost(tokens)?;
         Some((cost * 1e9).round() / 1e9)
@@ -184,8 +176,7 @@ mod tests {
         assert_eq!(cost(&prices, "claude-opus-5", &used), Some(0.015));
         assert_eq!(cost(&prices, "claude-opus-5-20261101", &used), Some(0.015));
         assert_eq!(cost(&prices, "somebody-elses", &used), None);
-        let table = "[\"somebody-elses\"]\ninput = 1.0\noutput = 2.0\n";
-        prices.extend(table, Path::new("prices.toml")).unwrap();
+        prices.set("somebody-elses", plain(1.0, 2.0));
         assert_eq!(
             cost(&prices, "somebody-elses", &tokens(1_000, 200, None)),
             Some(0.0014)
@@ -205,21 +196,6 @@ mod tests {
         assert_eq!(
             cost(&prices, "claude-haiku-5-5", &tokens(100_001, 0, None)),
             Some(0.050_000_5)
-        );
-    }
-
-    #[test]
-    fn a_table_that_is_none_is_told_with_its_place() {
-        let fault = Prices::default()
-            .extend(
-                "[\"m\"]\ninput = 1.0\noutputs = 2.0\n",
-                Path::new("prices.toml"),
-            )
-            .unwrap_err()
-            .to_string();
-        assert!(
-            fault.starts_with("error: this is no table of prices\n  --> prices.toml:3:1\n"),
-            "{fault}"
         );
     }
 }

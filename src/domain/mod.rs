@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod dream;
+pub mod halt;
 pub mod id;
 pub mod memory;
 pub mod session;

@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
-    domain::id::Digest,
+    domain::{halt::Halt, id::Digest},
     draw::Key,
     error::{Error, Result},
     http::{
@@ -59,6 +59,8 @@ pub struct Connection {
     pub base_url: Option<String>,
     /// The key; a server of one's own may ask for none.
     pub key: Option<Secret>,
+    /// The environment variable it stands in.
+    pub key_variable: String,
     /// The `anthropic-version`.
     pub version: String,
 }
@@ -68,6 +70,7 @@ impl Default for Connection {
         Self {
             base_url: None,
             key: None,
+            key_variable: KEY_VARIABLE.to_owned(),
             version: VERSION.to_owned(),
         }
     }
@@ -123,7 +126,7 @@ pub type Outcome<T> = std::result::Result<T, Trouble>;
 pub struct Platform {
     client: Client,
     version: String,
-    stop: Arc<AtomicBool>,
+    halt: Arc<Halt>,
     run: Mutex<Run>,
     made: Mutex<Made>,
     environment: OnceCell<String>,
@@ -191,12 +194,13 @@ impl Platform {
     /// # Errors
     /// A key is missing, or the connection cannot be prepared.
     pub fn new(connection: Connection, settings: Settings) -> Result<Self> {
-        let is_offline = matches!(settings.transport, Transport::Replay(_));
+        let is_offline = matches!(settings.transport, Transport::Replay(_) | Transport::Closed);
         let key = connection.key.filter(|it| !it.is_empty());
         if key.is_none() && connection.base_url.is_none() && !is_offline {
             return Err(
                 Error::usage("the managed-agents platform asks for a key").mend(format!(
-                    "set {KEY_VARIABLE}, or name a server of your own with `--base-url`"
+                    "set {}, or name a server of your own with `--base-url`",
+                    connection.key_variable
                 )),
             );
         }
@@ -208,7 +212,7 @@ impl Platform {
         };
         let base = connection.base_url.unwrap_or_else(|| ADDRESS.to_owned());
         let base = base.trim_end_matches('/');
-        let stop = Arc::clone(&settings.stop);
+        let halt = Arc::clone(&settings.halt);
         let client = Client::new(Settings {
             base_url: base.strip_suffix("/v1").unwrap_or(base).to_owned(),
             credential: key.map(|secret| Credential {
@@ -221,7 +225,7 @@ impl Platform {
         Ok(Self {
             client,
             version: connection.version,
-            stop,
+            halt,
             run: Mutex::default(),
             made: Mutex::default(),
             environment: OnceCell::new(),
@@ -247,7 +251,7 @@ impl Platform {
     }
 
     fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.halt.is_set()
     }
 
     /// Makes one call.

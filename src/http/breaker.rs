@@ -1,11 +1,11 @@
 //! The circuit breaker: a provider that is down, or takes our key or money no more, is not asked again in this run.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, Mutex};
 
-use crate::http::clock::lock;
+use crate::{
+    domain::halt::{Halt, Why},
+    http::clock::lock,
+};
 
 /// Counts requests that failed in a row, retries included in each.
 #[derive(Debug)]
@@ -13,7 +13,9 @@ pub(super) struct Breaker {
     /// Failures in a row after which the provider counts as down.
     most: u32,
     state: Mutex<State>,
-    stop: Arc<AtomicBool>,
+    /// Whom it is about, in words.
+    whom: String,
+    halt: Arc<Halt>,
 }
 
 #[derive(Debug, Default)]
@@ -34,12 +36,13 @@ pub(super) enum Sign {
 }
 
 impl Breaker {
-    /// A closed breaker; `stop` is set once it opens.
-    pub fn new(most: u32, stop: Arc<AtomicBool>) -> Self {
+    /// A closed breaker; `halt` is set once it opens.
+    pub fn new(most: u32, whom: &str, halt: Arc<Halt>) -> Self {
         Self {
             most,
             state: Mutex::default(),
-            stop,
+            whom: whom.to_owned(),
+            halt,
         }
     }
 
@@ -67,8 +70,8 @@ impl Breaker {
                 )
             }
         };
-        state.down.get_or_insert(told);
-        self.stop.store(true, Ordering::Relaxed);
+        let told = state.down.get_or_insert(told);
+        self.halt.set(Why::Down(format!("{}: {told}", self.whom)));
     }
 }
 
@@ -78,21 +81,16 @@ mod tests {
 
     #[test]
     fn it_opens_after_failures_in_a_row_and_ends_the_run() {
-        let stop = Arc::new(AtomicBool::new(false));
-        let breaker = Breaker::new(3, Arc::clone(&stop));
+        let halt = Arc::new(Halt::default());
+        let breaker = Breaker::new(3, "http://localhost:1", Arc::clone(&halt));
         let failed = || Sign::Failed("529".to_owned());
         for sign in [failed(), failed(), Sign::Alive, failed(), failed()] {
             breaker.note(sign);
         }
-        assert_eq!(
-            (breaker.down(), stop.load(Ordering::Relaxed)),
-            (None, false)
-        );
+        assert_eq!((breaker.down(), halt.is_set()), (None, false));
         breaker.note(failed());
         let told = "3 requests in a row failed, the last with: 529".to_owned();
-        assert_eq!(
-            (breaker.down(), stop.load(Ordering::Relaxed)),
-            (Some(told), true)
-        );
+        let whom = Why::Down(format!("http://localhost:1: {told}"));
+        assert_eq!((breaker.down(), halt.why()), (Some(told), Some(&whom)));
     }
 }

@@ -14,14 +14,14 @@ use std::{
     collections::BTreeMap,
     hash::{BuildHasher as _, RandomState},
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{draw::Key, error::Result};
+use crate::{domain::halt::Halt, draw::Key, error::Result};
 
 use breaker::{Breaker, Sign};
 use cassette::{Came, Cassette};
@@ -64,7 +64,7 @@ pub struct Settings {
     /// Failed requests in a row after which the provider counts as down.
     pub most_failures: u32,
     /// Set once the provider is down, so that the run ends.
-    pub stop: Arc<AtomicBool>,
+    pub halt: Arc<Halt>,
     /// Whether there is a network at all.
     pub transport: Transport,
     /// What waits are made on.
@@ -91,6 +91,8 @@ pub enum Transport {
     Record(PathBuf),
     /// This cassette; nothing is sent.
     Replay(PathBuf),
+    /// Nowhere: only what was answered before is wanted.
+    Closed,
 }
 
 impl Settings {
@@ -106,7 +108,7 @@ impl Settings {
             tries: 6,
             limits: Limits::default(),
             most_failures: 16,
-            stop: Arc::default(),
+            halt: Arc::default(),
             transport: Transport::Live,
             clock: Clock::wall(),
         }
@@ -206,6 +208,7 @@ enum Source {
     Live(Wire),
     Record(Wire, Cassette),
     Replay(Cassette),
+    Closed,
 }
 
 impl Client {
@@ -221,10 +224,15 @@ impl Client {
                     Source::Record(Wire::new(&settings)?, Cassette::record(path)?)
                 }
                 Transport::Replay(path) => Source::Replay(Cassette::replay(path)?),
+                Transport::Closed => Source::Closed,
             },
             tries: settings.tries.max(1),
             limiter: Limiter::new(settings.limits),
-            breaker: Breaker::new(settings.most_failures.max(1), settings.stop),
+            breaker: Breaker::new(
+                settings.most_failures.max(1),
+                &settings.base_url,
+                settings.halt,
+            ),
             clock: settings.clock,
         })
     }
@@ -247,6 +255,7 @@ impl Client {
         match &self.source {
             Source::Live(wire) => self.ask(wire, request).await,
             Source::Replay(cassette) => cassette.play(request),
+            Source::Closed => Err(closed()),
             Source::Record(wire, cassette) => {
                 let key = cassette.key(request);
                 let came = self.ask(wire, request).await;
@@ -284,6 +293,7 @@ impl Client {
         let came = match &self.source {
             Source::Live(_) => fresh(),
             Source::Replay(cassette) => cassette.play(&request)?,
+            Source::Closed => return Err(closed()),
             Source::Record(_, cassette) => {
                 let came = Ok(fresh());
                 let kept = cassette.keep(cassette.key(&request), &request, Came::of(&came));
@@ -353,6 +363,10 @@ impl Client {
             }),
         }
     }
+}
+
+fn closed() -> Failure {
+    Failure::Tape("this command asks nobody; what it reads was answered before".to_owned())
 }
 
 impl Response {

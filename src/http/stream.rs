@@ -8,6 +8,7 @@ use crate::{
         Client, Failure, Method, Repeat, Request, Response, Source,
         breaker::Sign,
         cassette::Came,
+        closed,
         retry::{self, Next},
         wire::{Answer, Broken, How, Live, Wire},
     },
@@ -52,6 +53,7 @@ impl Client {
         let (wire, tape) = match &self.source {
             Source::Live(wire) => (wire, None),
             Source::Record(wire, cassette) => (wire, Some((cassette, cassette.key(request)))),
+            Source::Closed => return Err(closed()),
             Source::Replay(cassette) => {
                 return match cassette.fetch(request)? {
                     Came::Opened => Ok(Opened::Stream(Stream::new(request, None))),
@@ -112,6 +114,7 @@ impl Client {
         let request = next_of(&path, stream.address);
         let tape = match &self.source {
             Source::Live(_) => None,
+            Source::Closed => return Err(closed()),
             Source::Record(_, cassette) => Some((cassette, cassette.key(&request))),
             Source::Replay(cassette) => {
                 return match cassette.fetch(&request)? {

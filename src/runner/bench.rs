@@ -3,7 +3,7 @@
 use std::{borrow::Cow, path::Path, sync::Arc};
 
 use crate::{
-    agents::{Agent, Given, Label, Work},
+    agents::{Agent, Fault, Given, Label, Work},
     domain::{
         advice::{Reading, count_words, read},
         id::{ArmName, Digest, TaskId},
@@ -193,7 +193,8 @@ impl Bench {
         let line = match serde_json::to_string(&record) {
             Ok(line) => line,
             Err(fault) => {
-                record = self.broken(trial, format!("its record could not be written: {fault}"));
+                let told = format!("its record could not be written: {fault}");
+                record = self.broken(trial, told.into());
                 transcript = None;
                 serde_json::to_string(&record).unwrap_or_default()
             }
@@ -217,13 +218,13 @@ impl Bench {
         }
     }
 
-    fn broken(&self, trial: &PlannedTrial, fault: String) -> Record {
+    fn broken(&self, trial: &PlannedTrial, fault: Fault) -> Record {
         Record {
             stage: trial.stage,
             trial: trial.number,
-            outcome: Outcome::Broken(fault),
+            outcome: Outcome::Broken(fault.told),
             stop: None,
-            usage: None,
+            usage: fault.usage,
             surfaced: Vec::new(),
             followed: Vec::new(),
             transcript: None,
@@ -232,7 +233,7 @@ impl Bench {
         }
     }
 
-    async fn attempt(&self, trial: &PlannedTrial) -> std::result::Result<(Attempt, Grade), String> {
+    async fn attempt(&self, trial: &PlannedTrial) -> std::result::Result<(Attempt, Grade), Fault> {
         let task = &self.suite.tasks[trial.task as usize];
         let arm = &self.arms[usize::from(trial.arm)];
         let given: Vec<Given<'_>> = self.given(trial, arm);
@@ -258,7 +259,7 @@ impl Bench {
             },
         };
         let attempt;
-        let grade = match (&self.suite.setting, self.scene(trial.task as usize)) {
+        let judged = match (&self.suite.setting, self.scene(trial.task as usize)) {
             (Setting::World(_), Some(scene)) => {
                 let scene = if trial.is_headline {
                     Arc::clone(scene)
@@ -267,7 +268,7 @@ impl Bench {
                 };
                 let mut desk = Desk::new(scene, key.word("world"));
                 attempt = self.agent.attempt(work(Place::Desk(&mut desk))).await?;
-                scoring::judge(task, &attempt, &Place::Desk(&mut desk)).await?
+                scoring::judge(task, &attempt, &Place::Desk(&mut desk)).await
             }
             (Setting::Workspace { files }, _) => {
                 let folder = TemporaryFolder::create("trial").map_err(|it| it.what().to_owned())?;
@@ -276,13 +277,17 @@ impl Bench {
                     .agent
                     .attempt(work(Place::Workspace(folder.path())))
                     .await?;
-                scoring::judge(task, &attempt, &Place::Workspace(folder.path())).await?
+                scoring::judge(task, &attempt, &Place::Workspace(folder.path())).await
             }
             (Setting::None | Setting::World(_), _) => {
                 attempt = self.agent.attempt(work(Place::Nowhere)).await?;
-                scoring::judge(task, &attempt, &Place::Nowhere).await?
+                scoring::judge(task, &attempt, &Place::Nowhere).await
             }
         };
+        let grade = judged.map_err(|told| Fault {
+            told,
+            usage: Some(attempt.usage),
+        })?;
         Ok((attempt, grade))
     }
 
@@ -431,7 +436,10 @@ impl Bench {
             keeps_transcript: true,
             ..trial.clone()
         };
-        let (attempt, grade) = self.attempt(&trial).await.map_err(Error::outside)?;
+        let (attempt, grade) = self
+            .attempt(&trial)
+            .await
+            .map_err(|fault| Error::outside(fault.told))?;
         Ok(self.session(&trial, attempt, &grade))
     }
 }

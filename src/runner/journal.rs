@@ -14,7 +14,10 @@ use crate::{
     },
     error::{Error, Result, without_place},
     files::{self, Appender},
-    runner::plan::{PlannedTrial, Stage},
+    runner::{
+        plan::{PlannedTrial, Stage},
+        purse::Cost,
+    },
 };
 
 /// One trial's line.
@@ -46,6 +49,19 @@ pub struct Record {
     /// Whether it was taken from an earlier run.
     #[serde(default, skip_serializing_if = "is_false")]
     pub reused: bool,
+}
+
+impl Record {
+    /// What the trial cost in this run; nothing where it was taken from an earlier one.
+    pub fn cost(&self) -> Cost {
+        let dollars = self.usage.and_then(|usage| usage.cost_usd);
+        match dollars {
+            _ if self.reused => Cost::Known(0.0),
+            Some(dollars) => Cost::Known(dollars),
+            None if self.outcome.completed().is_none() => Cost::Broken,
+            None => Cost::Unknown,
+        }
+    }
 }
 
 /// What a trial depends on, as the first 32 hexadecimal digits of a digest (see [`crate::runner::reuse`]).

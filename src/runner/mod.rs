@@ -4,13 +4,14 @@ pub mod bench;
 pub mod event;
 pub mod journal;
 pub mod plan;
+pub mod purse;
 pub mod reuse;
 pub mod transcripts;
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -18,12 +19,14 @@ use std::{
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
+    domain::halt::Halt,
     error::{Error, Result},
     runner::{
         bench::{Bench, Played},
         event::Event,
         journal::{Journal, Record},
         plan::PlannedTrial,
+        purse::Purse,
         reuse::Earlier,
         transcripts::Pack,
     },
@@ -43,7 +46,9 @@ pub struct Pace {
     /// Trials under way at once.
     pub workers: usize,
     /// Set to end after the trials under way.
-    pub stop: Arc<AtomicBool>,
+    pub halt: Arc<Halt>,
+    /// The money all trials may cost, where there is a bound.
+    pub purse: Option<Arc<Purse>>,
 }
 
 /// Where a stage's results go.
@@ -85,6 +90,9 @@ pub async fn play(
     for (trial, record) in trials.iter().zip(&records) {
         if let Some(record) = record {
             observe(&Event::committed(trial, record));
+            if let Some(purse) = &pace.purse {
+                purse.note(record.cost());
+            }
         }
     }
     let mut keep = keep;
@@ -121,7 +129,7 @@ pub async fn play(
     }
     observe(&Event::StageEnded { stage });
     let whole: Option<Vec<Record>> = records.into_iter().collect();
-    if whole.is_none() && !pace.stop.load(Ordering::Relaxed) {
+    if whole.is_none() && !pace.halt.is_set() {
         return Err(Error::bug("a worker ended before its trials did"));
     }
     Ok(whole)
@@ -168,7 +176,8 @@ fn set_to_work(
             trials: Arc::clone(trials),
             missing: Arc::clone(missing),
             next: Arc::clone(&next),
-            stop: Arc::clone(&pace.stop),
+            halt: Arc::clone(&pace.halt),
+            purse: pace.purse.clone(),
         };
         workers.spawn(worker.work(sender.clone()));
     }
@@ -194,7 +203,8 @@ struct Worker {
     trials: Arc<[PlannedTrial]>,
     missing: Arc<[usize]>,
     next: Arc<AtomicUsize>,
-    stop: Arc<AtomicBool>,
+    halt: Arc<Halt>,
+    purse: Option<Arc<Purse>>,
 }
 
 impl Worker {
@@ -202,16 +212,24 @@ impl Worker {
         let handful = if self.bench.is_quick { HANDFUL } else { 1 };
         loop {
             let from = self.next.fetch_add(handful, Ordering::Relaxed);
-            if from >= self.missing.len() || self.stop.load(Ordering::Relaxed) {
+            if from >= self.missing.len() || self.halt.is_set() {
                 return;
             }
             let to = (from + handful).min(self.missing.len());
             let mut played = Vec::with_capacity(handful);
             for position in &self.missing[from..to] {
+                if let Some(purse) = &self.purse
+                    && !purse.begin().await
+                {
+                    break;
+                }
                 let one = self.bench.play(&self.trials[*position], *position).await;
+                if let Some(purse) = &self.purse {
+                    purse.end(one.record.cost());
+                }
                 // What broke while the run is being ended, by a provider that is down above all, was not the trial's
                 // turn: it is left for `--resume`.
-                if one.record.outcome.completed().is_none() && self.stop.load(Ordering::Relaxed) {
+                if one.record.outcome.completed().is_none() && self.halt.is_set() {
                     continue;
                 }
                 played.push(one);

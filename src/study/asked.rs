@@ -59,6 +59,9 @@ pub struct Typed {
     /// Names of environment variables that programs are given beside the few every program gets; never their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pass_env: Vec<String>,
+    /// How models are reached.
+    #[serde(default, skip_serializing_if = "Network::is_default")]
+    pub network: Network,
     /// A store to judge instead of dreaming one.
     pub memory: Option<String>,
     /// The store as it stands, instead of the suite's own.
@@ -83,6 +86,30 @@ pub struct Typed {
     /// Earlier runs whose trials are taken where nothing they depend on has changed; they affect no result.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reuse: Vec<String>,
+}
+
+/// How models are reached; nothing here is secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Another server that speaks the protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// The file of a table of models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<String>,
+    /// The cassette every exchange is kept in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
+    /// The cassette every exchange is taken from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<String>,
+}
+
+impl Network {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl std::fmt::Debug for Asked {

@@ -1,9 +1,6 @@
 //! The dream of a run: dreamt once, and kept whole where the dreamer would not dream the same again.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::atomic::Ordering,
-};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +43,7 @@ pub(super) async fn dream_over(
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Dream>> {
     let is_costly = !asked.dreamer.is_repeatable();
-    let is_stopped = pace.stop.load(Ordering::Relaxed);
+    let is_stopped = pace.halt.is_set();
     if is_costly && is_stopped && !files::exists(&place(folder)) {
         return Ok(None);
     }

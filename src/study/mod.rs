@@ -10,14 +10,12 @@ pub mod plan;
 pub mod promoting;
 pub mod rows;
 
-use std::{
-    path::Path,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{path::Path, sync::Arc};
 
 use crate::{
     domain::{
         dream::{Action, Dream},
+        halt::Why,
         id::ArmName,
         memory::{Learning, Store},
     },
@@ -81,7 +79,7 @@ pub async fn run_reusing(
     pace: &Pace,
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Finished>> {
-    let is_read_only = pace.stop.load(Ordering::Relaxed);
+    let is_read_only = pace.halt.why() == Some(&Why::Reading);
     let _lock = locked(folder, pace)?;
     let Some(platform) = asked.platform.as_ref().filter(|_| !is_read_only) else {
         return play_through(asked, earlier, folder, pace, observe).await;
@@ -193,9 +191,9 @@ fn dropped(dream: &Dream, input: &Store) -> Store {
 /// The right to go on with a run, shared by those who only read it.
 fn locked(folder: &Path, pace: &Pace) -> Result<Lock> {
     let path = journal::path_in(folder);
-    let lock = match pace.stop.load(Ordering::Relaxed) {
-        true => Lock::share(&path)?,
-        false => Lock::take(&path)?,
+    let lock = match pace.halt.why() {
+        Some(Why::Reading) => Lock::share(&path)?,
+        _ => Lock::take(&path)?,
     };
     lock.ok_or_else(|| {
         Error::outside("another process is at work on this run")

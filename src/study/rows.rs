@@ -79,7 +79,7 @@ fn row(bench: &Bench, run: &Digest, trial: &PlannedTrial, record: &Record) -> Tr
         surfaced: shown(&record.surfaced),
         followed: shown(&record.followed),
         agent: bench.agent.name(),
-        model: String::new(),
+        model: bench.agent.model(),
         grader_digest: task.grader_digest.to_string(),
         transcript: record
             .transcript

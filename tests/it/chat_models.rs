@@ -6,14 +6,15 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use dreameval::{
-    chat::Provider,
+    chat::{Price, Provider},
     domain::{
+        halt::Halt,
         id::Digest,
         trial::{Outcome, Stop},
     },
@@ -41,11 +42,14 @@ fn a_model_plays_a_world_through_its_tools_in_both_protocols() {
     for provider in BOTH {
         let server = steady();
         let mut set = Set::of(provider, &server);
-        let table = "[m]\ninput = 1.0\noutput = 5.0\ncache_read = 0.1\n";
-        set.choice
-            .prices
-            .extend(table, Path::new("prices.toml"))
-            .unwrap();
+        let price = Price {
+            input: 1.0,
+            output: 5.0,
+            cache_read: Some(0.1),
+            cache_write: None,
+            long: None,
+        };
+        set.choice.prices.set("m", price);
         let room = set.room();
         let played = room.play();
         server.seen().iter().for_each(assert_results_follow_calls);
@@ -180,16 +184,13 @@ fn trap_04_a_spend_cap_is_asked_once_and_ends_the_run() {
         json!({"error": {"code": "insufficient_quota", "message": "You exceeded your quota"}});
     let server = Server::start(move |_, _| Act::json(429, &body));
     let set = Set::of(Provider::OpenAi, &server);
-    let stop = Arc::clone(&set.settings.stop);
+    let halt = Arc::clone(&set.settings.halt);
     let room = set.room();
     assert_eq!(
         broken(&room.first()),
         "openai answered 429: insufficient_quota: You exceeded your quota"
     );
-    assert_eq!(
-        (server.seen().len(), stop.load(Ordering::Relaxed)),
-        (1, true)
-    );
+    assert_eq!((server.seen().len(), halt.is_set()), (1, true));
     assert_eq!(
         room.agent.model().down().as_deref(),
         Some("the provider says that the money is spent")
@@ -201,7 +202,7 @@ fn a_provider_that_is_down_ends_the_run_and_is_asked_no_more() {
     let server = Server::start(|_, _| Act::json(503, &json!({"error": "down"})));
     let mut set = Set::of(Provider::OpenAi, &server);
     (set.settings.tries, set.settings.most_failures) = (2, 3);
-    let stop = Arc::clone(&set.settings.stop);
+    let halt = Arc::clone(&set.settings.halt);
     let room = set.room();
     let told: Vec<String> = (0..4).map(|_| broken(&room.first())).collect();
     assert_eq!(told[2], "openai answered 503: down");
@@ -209,14 +210,11 @@ fn a_provider_that_is_down_ends_the_run_and_is_asked_no_more() {
         told[3],
         "openai is not asked any more in this run: 3 requests in a row failed, the last with: status 503"
     );
-    assert_eq!(
-        (server.seen().len(), stop.load(Ordering::Relaxed)),
-        (6, true)
-    );
+    assert_eq!((server.seen().len(), halt.is_set()), (6, true));
 }
 
 /// Plays a room's trials into the journal of a folder; `None` where the run ended before them.
-fn into_journal(room: &Room, folder: &Path, stop: &Arc<AtomicBool>) -> Option<Vec<Record>> {
+fn into_journal(room: &Room, folder: &Path, halt: &Arc<Halt>) -> Option<Vec<Record>> {
     let run = Digest::of(b"a run");
     let path = journal::path_in(folder);
     let mut journal = if path.exists() {
@@ -226,7 +224,8 @@ fn into_journal(room: &Room, folder: &Path, stop: &Arc<AtomicBool>) -> Option<Ve
     };
     let pace = Pace {
         workers: 4,
-        stop: Arc::clone(stop),
+        halt: Arc::clone(halt),
+        purse: None,
     };
     let keep = Keep {
         journal: &mut journal,
@@ -248,15 +247,15 @@ fn what_an_outage_broke_is_played_on_resume_and_nothing_else_is_asked_again() {
         _ => Act::json(401, &json!({"error": "revoked"})),
     });
     let set = Set::of(Provider::OpenAi, &server);
-    let stop = Arc::clone(&set.settings.stop);
-    assert_eq!(into_journal(&set.room(), folder.path(), &stop), None);
+    let halt = Arc::clone(&set.settings.halt);
+    assert_eq!(into_journal(&set.room(), folder.path(), &halt), None);
     let kept = journal::read(&journal::path_in(folder.path())).unwrap();
     assert!(!kept.is_empty() && kept.values().all(|it| it.outcome.completed().is_some()));
 
     let server = steady();
     let set = Set::of(Provider::OpenAi, &server);
-    let stop = Arc::clone(&set.settings.stop);
-    let records = into_journal(&set.room(), folder.path(), &stop).unwrap();
+    let halt = Arc::clone(&set.settings.halt);
+    let records = into_journal(&set.room(), folder.path(), &halt).unwrap();
     assert!(records.iter().all(|it| it.outcome.completed().is_some()));
     let firsts = server
         .seen()

@@ -3,7 +3,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
 };
 
 use dreameval::{
@@ -318,7 +318,8 @@ fn traces(name: &str, workers: usize) -> Digest {
     let asked = asked(suite(name, None));
     let pace = Pace {
         workers,
-        stop: Arc::new(AtomicBool::new(false)),
+        halt: Arc::default(),
+        purse: None,
     };
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)

@@ -2,11 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, atomic::AtomicBool, atomic::Ordering},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use dreameval::{files::TemporaryFolder, http::Clock};
+use dreameval::{
+    domain::halt::{Halt, Why},
+    files::TemporaryFolder,
+    http::Clock,
+};
 
 use crate::{
     hosted_room::{Set, clerk, dream, is_whole, rate, setup},
@@ -105,7 +109,7 @@ fn trap_08_streams_that_are_cut_or_repeat_themselves_lose_and_double_nothing() {
 
 #[test]
 fn a_run_stopped_in_practice_keeps_what_its_dream_needs_and_names_it() {
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = Arc::new(Halt::default());
     let seen = Arc::new(Mutex::new(0));
     let (own, counted) = (Arc::clone(&stop), Arc::clone(&seen));
     let platform = Setup::new()
@@ -113,7 +117,9 @@ fn a_run_stopped_in_practice_keeps_what_its_dream_needs_and_names_it() {
             if scene.turn == 0 {
                 *counted.lock().unwrap() += 1;
             }
-            own.store(3 <= *counted.lock().unwrap(), Ordering::Relaxed);
+            if 3 <= *counted.lock().unwrap() {
+                own.set(Why::Interrupted);
+            }
             clerk(scene)
         })
         .dream(dream)
@@ -150,11 +156,11 @@ fn a_stopped_run_cancels_its_dream_and_dreams_on_resume() {
     let folder = TemporaryFolder::create("hosted").unwrap();
     let mut set = Set::of(&platform.address);
     set.settings.clock = Clock::wall();
-    let stop = Arc::clone(&set.settings.stop);
+    let stop = Arc::clone(&set.settings.halt);
     let ran = std::thread::scope(|scope| {
         scope.spawn(|| {
             assert!(platform.wait_until(|it| it.requests("POST", "/v1/dreams") == 1));
-            stop.store(true, Ordering::Relaxed);
+            stop.set(Why::Interrupted);
             for _ in 0..40 {
                 std::thread::sleep(Duration::from_millis(100));
                 let dreams = platform.counts().left.remove("dream").unwrap_or_default();
@@ -193,7 +199,8 @@ fn what_a_killed_run_left_is_found_by_its_mark_and_removed_on_resume() {
             std::fs::create_dir_all(path.join("transcripts")).unwrap();
             let pace = dreameval::runner::Pace {
                 workers: 8,
-                stop: Arc::default(),
+                halt: Arc::default(),
+                purse: None,
             };
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()

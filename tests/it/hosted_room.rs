@@ -1,15 +1,11 @@
 //! The post room played and dreamt over on a stub of the managed-agents platform.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use dreameval::{
     agents::hosted::{Choice, Hosted},
     chat::Prices,
+    domain::halt::Halt,
     dreaming::hosted::HostedDreamer,
     error::Result,
     formats::suite::load_suite,
@@ -105,16 +101,17 @@ impl Set {
 
     /// Plays a whole run in a folder.
     pub fn run(&self, folder: &Path) -> Ran {
-        self.run_until(folder, &Arc::clone(&self.settings.stop))
+        self.run_until(folder, &Arc::clone(&self.settings.halt))
     }
 
     /// As [`Set::run`], ended by `stop`.
-    pub fn run_until(&self, folder: &Path, stop: &Arc<AtomicBool>) -> Ran {
+    pub fn run_until(&self, folder: &Path, stop: &Arc<Halt>) -> Ran {
         let asked = self.asked();
         std::fs::create_dir_all(folder.join("transcripts")).unwrap();
         let pace = Pace {
             workers: self.workers,
-            stop: Arc::clone(stop),
+            halt: Arc::clone(stop),
+            purse: None,
         };
         let mut ended = None;
         let mut observe = |event: &Event| {

@@ -64,7 +64,7 @@ impl Chat {
             Place::Desk(desk) => Some(desk),
             Place::Nowhere => None,
             Place::Workspace(_) => {
-                return Err(NO_WORKSPACE.to_owned());
+                return Err(NO_WORKSPACE.into());
             }
         };
         let toolbox = desk.as_deref().map_or_else(Toolbox::default, |desk| {
@@ -79,7 +79,10 @@ impl Chat {
             messages: vec![Message::User(first)],
             tally: Tally::default(),
         };
-        let (stop, answer) = talk.run(&system).await?;
+        let (stop, answer) = talk.run(&system).await.map_err(|told| Fault {
+            told,
+            usage: Some(talk.usage(0)),
+        })?;
         let desk = talk.hands.desk.as_deref();
         let followed = desk.map_or_else(Vec::new, |desk| followed(work.memory, desk));
         let given = work.memory.iter();
@@ -109,11 +112,18 @@ impl Agent for Chat {
         if choice.version != usual.version {
             name.push_str(&format!(" version={}", choice.version));
         }
+        if let Some(url) = &choice.base_url {
+            name.push_str(&format!(" at {url}"));
+        }
         name
     }
 
     fn is_remote(&self) -> bool {
         true
+    }
+
+    fn model(&self) -> String {
+        self.model.choice().model.clone()
     }
 
     fn about(&self) -> String {
@@ -172,7 +182,7 @@ impl Tally {
 
 impl Talk<'_> {
     /// Asks and acts until the model ends or a limit does.
-    async fn run(&mut self, system: &str) -> Result<(Stop, Option<String>), Fault> {
+    async fn run(&mut self, system: &str) -> Result<(Stop, Option<String>), String> {
         let usual = self.model.choice().max_tokens;
         let most = usual.saturating_mul(1 << RAISES);
         let (mut max_tokens, mut pauses) = (usual, 0);

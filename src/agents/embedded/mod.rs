@@ -62,7 +62,7 @@ impl Agent for Embedded {
     fn attempt<'a>(&'a self, work: Work<'a>) -> Boxed<'a, Attempt> {
         let Place::Desk(desk) = work.place else {
             return Box::pin(ready(Err(
-                "the embedded agents play worlds only, and this suite has none".to_owned(),
+                "the embedded agents play worlds only, and this suite has none".into(),
             )));
         };
         let memory = if self.reads { work.memory } else { &[] };

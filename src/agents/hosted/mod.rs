@@ -128,7 +128,13 @@ impl Hosted {
                 let spent = talk.settle(stop).await;
                 Ok(talk.attempt(&work, stop, spent))
             }
-            Err(told) => Err(told),
+            Err(told) => {
+                let spent = talk.platform.spent(&talk.running).await.unwrap_or_default();
+                Err(Fault {
+                    usage: Some(talk.usage(spent)),
+                    told,
+                })
+            }
         };
         // A dream reads the practice sessions later; what is still there at the end is removed then.
         if work.label.arm != "practice" || attempt.is_err() {
@@ -213,6 +219,10 @@ impl Agent for Hosted {
         true
     }
 
+    fn model(&self) -> String {
+        self.choice.model.clone()
+    }
+
     fn about(&self) -> String {
         "A model on the managed-agents platform that could open its notes in a folder. Which notes it opened is told by \
          the files its tools named and the texts they showed; which it followed, by what its calls agree with."
@@ -288,7 +298,7 @@ struct Talk<'a> {
 
 impl Talk<'_> {
     /// Follows the session and answers it until it ends or a limit does.
-    async fn run(&mut self) -> Result<Stop, Fault> {
+    async fn run(&mut self) -> Result<Stop, String> {
         loop {
             let event = match self.platform.next_event(&mut self.running).await {
                 Ok(event) => event,
@@ -315,7 +325,7 @@ impl Talk<'_> {
     }
 
     /// What an event comes to; unknown ones to nothing.
-    async fn take(&mut self, event: Value) -> Result<Option<Stop>, Fault> {
+    async fn take(&mut self, event: Value) -> Result<Option<Stop>, String> {
         let kind = kind(&event).to_owned();
         let is_work = ["user.", "agent.", "span."]
             .iter()
@@ -348,7 +358,7 @@ impl Talk<'_> {
     }
 
     /// An idle session is done only where its reason says so.
-    async fn idle(&mut self, event: &Value) -> Result<Option<Stop>, Fault> {
+    async fn idle(&mut self, event: &Value) -> Result<Option<Stop>, String> {
         match text(event, "/stop_reason/type").as_deref() {
             Some("requires_action") => {
                 let ids = event.pointer("/stop_reason/event_ids");
@@ -366,7 +376,7 @@ impl Talk<'_> {
     }
 
     /// Answers each call a session waits for, in the order they were made and each once.
-    async fn answer(&mut self, ids: &[String]) -> Result<Option<Stop>, Fault> {
+    async fn answer(&mut self, ids: &[String]) -> Result<Option<Stop>, String> {
         if let Some(unknown) = ids
             .iter()
             .find(|id| !self.asked.iter().any(|it| it.0 == **id))
@@ -418,7 +428,7 @@ impl Talk<'_> {
         }))
     }
 
-    fn broken(&self, what: &str) -> Fault {
+    fn broken(&self, what: &str) -> String {
         match &self.last_error {
             Some(error) => format!("{what}; its last error: {error}"),
             None => what.to_owned(),
@@ -432,6 +442,20 @@ impl Talk<'_> {
             let _ = self.platform.interrupt(&id, key).await;
         }
         self.platform.spent(&self.running).await.unwrap_or_default()
+    }
+
+    fn usage(&self, spent: Spent) -> Usage {
+        Usage {
+            steps: Some(self.hands.steps()),
+            tool_errors: Some(self.hands.tool_errors()),
+            words_read: None,
+            input_tokens: spent.input,
+            output_tokens: spent.output,
+            cache_read_tokens: spent.cache_read,
+            cache_write_tokens: spent.cache_write,
+            cost_usd: spent.cost_usd,
+            seconds: Some((self.running.seconds * 1000.0).round() / 1000.0),
+        }
     }
 
     fn attempt(mut self, work: &Work<'_>, stop: Stop, spent: Spent) -> Attempt {

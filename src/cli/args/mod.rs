@@ -71,17 +71,21 @@ pub struct RunArgs {
     /// The suite's folder
     #[arg(required_unless_present = "resume")]
     pub suite: Option<PathBuf>,
-    /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step), or
-    /// command:PROGRAM, which is run for each attempt (docs/programs.md)
+    /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step),
+    /// anthropic:MODEL or openai:MODEL (docs/models.md), hosted:MODEL on the managed-agents platform (docs/hosted.md),
+    /// or command:PROGRAM, which is run for each attempt (docs/programs.md)
     #[arg(long, default_value = "embedded")]
     pub agent: String,
     /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
-    /// and hoarder (appends every lesson), or command:PROGRAM
+    /// and hoarder (appends every lesson), hosted:MODEL (docs/hosted.md), or command:PROGRAM
     #[arg(long, default_value = "embedded")]
     pub dreamer: String,
     /// Give programs this environment variable, too; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,
+    #[command(flatten)]
+    /// How models are reached.
+    pub models: ModelArgs,
     /// Judge this store instead of dreaming one
     #[arg(long, value_name = "STORE")]
     pub memory: Option<PathBuf>,
@@ -120,7 +124,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "RUN")]
     pub reuse: Vec<PathBuf>,
     /// Continue the run in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "pass_env", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "pass_env", "base_url", "models", "record", "replay", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
     pub resume: Option<PathBuf>,
     /// Print what would be played, and spend nothing
     #[arg(long)]
@@ -134,12 +138,50 @@ pub struct RunArgs {
     /// Also write trials.csv
     #[arg(long)]
     pub csv: bool,
-    /// Trials under way at once [default: the cores]
+    /// Trials under way at once [default: the cores; 64 for models]
     #[arg(short = 'j', long = "jobs", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub jobs: Option<u32>,
     #[command(flatten)]
+    /// What it may cost.
+    pub bounds: BoundArgs,
+    #[command(flatten)]
     /// How much is said.
     pub voice: Voice,
+}
+
+/// How models are reached.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ModelArgs {
+    /// Another server that speaks the model's protocol, such as http://localhost:8000/v1
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// A table of models: addresses, keys by the names of their variables, pace, prices (docs/models.md)
+    #[arg(long, value_name = "FILE")]
+    pub models: Option<PathBuf>,
+    /// Keep every exchange with a model in this cassette
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    pub record: Option<PathBuf>,
+    /// Take every exchange with a model from this cassette, and ask nobody
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+}
+
+/// What a run may cost; a run at its bound ends with 5, and `--resume` goes on with it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct BoundArgs {
+    /// Begin no trial that would take the whole run past so many dollars
+    #[arg(long, value_name = "USD", value_parser = positive)]
+    pub max_cost: Option<f64>,
+    /// Begin no trial after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = positive)]
+    pub max_seconds: Option<f64>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && 0.0 < number => Ok(number),
+        _ => Err("it is a number above 0".to_owned()),
+    }
 }
 
 /// How much is said.
@@ -194,12 +236,16 @@ pub struct DreamArgs {
     /// Where the new store goes; must be new or empty
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Who dreams: embedded, the controls null, shuffler and hoarder, or command:PROGRAM (docs/programs.md)
+    /// Who dreams: embedded, the controls null, shuffler and hoarder, hosted:MODEL (docs/hosted.md), or
+    /// command:PROGRAM (docs/programs.md)
     #[arg(long, default_value = "embedded")]
     pub dreamer: String,
     /// Give a dreaming program this environment variable, too; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,
+    #[command(flatten)]
+    /// How models are reached.
+    pub models: ModelArgs,
 }
 
 /// `check`.
@@ -258,17 +304,24 @@ pub struct CycleArgs {
     /// Where the nights' runs go [default: STORE.nights]
     #[arg(long, value_name = "DIR")]
     pub runs: Option<PathBuf>,
-    /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step), or
-    /// command:PROGRAM, which is run for each attempt (docs/programs.md)
+    /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step),
+    /// anthropic:MODEL or openai:MODEL (docs/models.md), or command:PROGRAM, which is run for each attempt
+    /// (docs/programs.md)
     #[arg(long, default_value = "embedded")]
     pub agent: String,
     /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
-    /// and hoarder (appends every lesson), or command:PROGRAM
+    /// and hoarder (appends every lesson), hosted:MODEL (docs/hosted.md), or command:PROGRAM
     #[arg(long, default_value = "embedded")]
     pub dreamer: String,
     /// Give programs this environment variable, too; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,
+    #[command(flatten)]
+    /// How models are reached.
+    pub models: ModelArgs,
+    #[command(flatten)]
+    /// What it may cost.
+    pub bounds: BoundArgs,
     /// How much is played
     #[arg(long, value_enum, default_value = "gate")]
     pub preset: Preset,
@@ -278,7 +331,7 @@ pub struct CycleArgs {
     /// Draw another world than the suite's own
     #[arg(long)]
     pub world_seed: Option<u64>,
-    /// Trials under way at once [default: the cores]
+    /// Trials under way at once [default: the cores; 64 for models]
     #[arg(short = 'j', long = "jobs", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub jobs: Option<u32>,
     /// Say nothing but the answer

@@ -164,7 +164,10 @@ async fn play(task: &Task, scene: &Arc<Scene>, script: Script, key: Key) -> Resu
         keep_events: false,
         label: Label::default(),
     };
-    let attempt = script.attempt(work).await.map_err(Error::outside)?;
+    let attempt = script
+        .attempt(work)
+        .await
+        .map_err(|fault| Error::outside(fault.told))?;
     let grade = scoring::judge(task, &attempt, &Place::Desk(&mut desk))
         .await
         .map_err(Error::outside)?;

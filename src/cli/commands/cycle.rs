@@ -13,14 +13,14 @@ use crate::{
             clock::moment,
             pages::{self, Wants},
             promote::{pin, told, write_card},
-            run::{begin_in, end, listen, pace, resumed},
+            run::{begin_in, end, ended_early, pace, resumed, watch},
             runtime, settle,
         },
         exit::Exit,
         progress::Progress,
         speech,
     },
-    domain::{id::Digest, memory::Store},
+    domain::{halt::Halt, id::Digest, memory::Store},
     draw::Key,
     error::{Error, ErrorKind, Result},
     files,
@@ -59,25 +59,27 @@ pub fn cycle(args: &CycleArgs) -> Result<Exit> {
         speech::answer(&format!("this night ended before: {}", ended.word));
         return Ok(Exit::from_code(ended.exit));
     }
+    let halt = Arc::new(Halt::default());
     let (night, played) = match open_night(&ledger) {
-        Some(night) => match play(args, &custody, &night, &ledger) {
+        Some(night) => match play(args, &custody, &night, &ledger, &halt) {
             Err(fault) if fault.kind() == ErrorKind::Integrity => {
                 abandon(&mut ledger, &night, &fault)?;
                 let night = begin_night(args, &custody, &mut ledger, &in_force)?;
-                let played = play(args, &custody, &night, &ledger)?;
+                let played = play(args, &custody, &night, &ledger, &halt)?;
                 (night, played)
             }
             played => (night, played?),
         },
         None => {
             let night = begin_night(args, &custody, &mut ledger, &in_force)?;
-            let played = play(args, &custody, &night, &ledger)?;
+            let played = play(args, &custody, &night, &ledger, &halt)?;
             (night, played)
         }
     };
     let Some(played) = played else {
-        speech::remark("interrupted; the same command goes on with this night");
-        return Ok(Exit::Interrupted);
+        let (told, exit) = ended_early(&halt);
+        speech::remark(&format!("{told}; the same command goes on with this night"));
+        return Ok(exit);
     };
     let mut pass = Pass {
         custody: &custody,
@@ -200,24 +202,26 @@ fn play(
     custody: &Custody,
     night: &Night,
     ledger: &Ledger,
+    halt: &Arc<Halt>,
 ) -> Result<Option<Played>> {
     let folder = PathBuf::from(&night.folder);
     let asked = match files::exists(&folder.join("run.json")) {
         true => {
-            let asked = resumed(&folder)?;
+            let asked = resumed(&folder, halt)?;
             check_own(&asked, args, night)?;
             asked
         }
         false => {
-            let asked = settle::asked(typed(args, custody, night, ledger.head().to_string())?)?;
+            let typed = typed(args, custody, night, ledger.head().to_string())?;
+            let asked = settle::asked(typed, halt)?;
             begin_in(&asked, &folder)?;
             asked
         }
     };
-    let pace = pace(args.jobs);
+    let pace = pace(&asked, args.jobs, &args.bounds, Arc::clone(halt));
     let mut progress = Progress::new(args.quiet);
     let finished = runtime()?.block_on(async {
-        tokio::spawn(listen(Arc::clone(&pace.stop)));
+        watch(halt, &args.bounds);
         study::run(&asked, &folder, &pace, &mut |event| progress.observe(event)).await
     })?;
     Ok(finished.map(|finished| Played {
@@ -251,6 +255,7 @@ fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Re
         agent: args.agent.clone(),
         dreamer: args.dreamer.clone(),
         pass_env: settle::passed(&args.pass_env)?,
+        network: settle::network(&args.models),
         memory: None,
         stored: Some(custody.kept(&night.began_with)?.display().to_string()),
         tries_dropped: true,

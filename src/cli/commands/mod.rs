@@ -10,6 +10,7 @@ mod gate;
 mod ledger;
 mod pages;
 mod promote;
+mod reach;
 mod replay;
 mod report;
 mod review;

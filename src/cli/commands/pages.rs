@@ -199,7 +199,7 @@ pub fn run_info(asked: &Asked, finished: &Finished, reused: &str) -> RunInfo {
         about: asked.suite.about.clone(),
         agent: asked.agent.name(),
         agent_note: asked.agent.about(),
-        model: String::new(),
+        model: asked.agent.model(),
         dreamer: finished
             .dream
             .as_ref()

@@ -1,6 +1,6 @@
 //! `report`: a finished run rendered again from its journal.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use tokio::runtime::Runtime;
 
@@ -9,13 +9,14 @@ use crate::{
         args::ReportArgs,
         commands::{
             pages::{self, Wants},
-            run::pace,
             runtime, settle,
         },
         exit::Exit,
     },
+    domain::halt::{Halt, Why},
     error::{Error, Result},
     files,
+    runner::Pace,
     study::{
         self, Finished,
         asked::{Asked, RunFile},
@@ -58,11 +59,14 @@ pub fn read_run_file(folder: &Path) -> Result<RunFile> {
 /// # Errors
 /// Anything it was made from has changed, or it is not finished.
 pub fn again(file: &RunFile, folder: &Path, runtime: &Runtime) -> Result<(Asked, Finished)> {
-    let asked = settle::asked_again(file.asked.clone(), folder)?;
+    let halt = Arc::new(Halt::set_from_the_start(Why::Reading));
+    let asked = settle::asked_again(file.asked.clone(), folder, &halt)?;
     file.check(&asked, &folder.join("run.json"))?;
-    let mut pace = pace(None);
-    pace.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-    pace.workers = 1;
+    let pace = Pace {
+        workers: 1,
+        halt,
+        purse: None,
+    };
     let finished = runtime.block_on(study::run(&asked, folder, &pace, &mut |_| {}))?;
     let finished = finished.ok_or_else(|| {
         Error::outside("this run is not finished")

@@ -3,15 +3,13 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
+    time::Duration,
 };
 
 use crate::{
     cli::{
-        args::RunArgs,
+        args::{BoundArgs, RunArgs},
         commands::{
             clock::now,
             forecast, gate,
@@ -23,10 +21,11 @@ use crate::{
         progress::Progress,
         speech,
     },
+    domain::halt::{Halt, Why},
     error::{Error, Result},
     files,
     promotion::{baseline::Baseline, policy::Policy},
-    runner::{Pace, event::Event, reuse::Earlier},
+    runner::{Pace, event::Event, purse::Purse, reuse::Earlier},
     study::{
         self,
         asked::{Asked, RunFile},
@@ -36,14 +35,15 @@ use crate::{
 /// Plays a run, or goes on with one, and reports.
 pub fn run(args: &RunArgs) -> Result<Exit> {
     let policy = settle::policy(args.policy.as_deref())?;
+    let halt = Arc::new(Halt::default());
     let (asked, earlier, folder) = match &args.resume {
         Some(folder) => {
-            let asked = resumed(folder)?;
+            let asked = resumed(folder, &halt)?;
             let earlier = earlier(&asked)?;
             (asked, earlier, folder.clone())
         }
         None => {
-            let asked = settle::asked(settle::typed(args)?)?;
+            let asked = settle::asked(settle::typed(args)?, &halt)?;
             if args.plan {
                 speech::answer(&forecast::tell(&asked)?);
                 return Ok(Exit::Done);
@@ -56,19 +56,20 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     };
     let wish = wished(args, &asked, &policy)?;
     let runtime = runtime()?;
-    let pace = pace(args.jobs);
+    let pace = pace(&asked, args.jobs, &args.bounds, halt);
     let mut progress = Progress::new(args.voice.quiet);
     let finished = runtime.block_on(async {
-        tokio::spawn(listen(Arc::clone(&pace.stop)));
+        watch(&pace.halt, &args.bounds);
         let mut observe = |event: &Event| progress.observe(event);
         study::run_reusing(&asked, &earlier, &folder, &pace, &mut observe).await
     })?;
     let Some(finished) = finished else {
+        let (told, exit) = ended_early(&pace.halt);
         speech::remark(&format!(
-            "interrupted; every finished trial is in the journal\nnext: dreameval run --resume {}",
+            "{told}; every finished trial is in the journal\nnext: dreameval run --resume {}",
             folder.display()
         ));
-        return Ok(Exit::Interrupted);
+        return Ok(exit);
     };
     let wants = Wants {
         csv: args.csv,
@@ -112,9 +113,9 @@ fn wished(args: &RunArgs, asked: &Asked, policy: &Policy) -> Result<Option<Optio
 ///
 /// # Errors
 /// Something has.
-pub fn resumed(folder: &Path) -> Result<Asked> {
+pub fn resumed(folder: &Path, halt: &Arc<Halt>) -> Result<Asked> {
     let file = read_run_file(folder)?;
-    let asked = settle::asked_again(file.asked.clone(), folder)?;
+    let asked = settle::asked_again(file.asked.clone(), folder, halt)?;
     file.check(&asked, &folder.join("run.json"))?;
     Ok(asked)
 }
@@ -171,20 +172,55 @@ fn write_run_file(file: &RunFile, folder: &Path) -> Result<()> {
     files::write(&folder.join("run.json"), format!("{text}\n").as_bytes())
 }
 
-/// How many trials are under way at once: the cores where nobody says otherwise.
-pub fn pace(jobs: Option<u32>) -> Pace {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+/// Trials under way at once where each waits for a network.
+const REMOTE: usize = 64;
+
+/// How many trials are under way at once, where nobody says otherwise the cores or many for a network, and what they
+/// may cost; embedded agents cost nothing.
+pub fn pace(asked: &Asked, jobs: Option<u32>, bounds: &BoundArgs, halt: Arc<Halt>) -> Pace {
+    let usual = match asked.agent.is_remote() {
+        true => REMOTE,
+        false => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let is_free = asked.agent.is_repeatable();
+    let most = bounds.max_cost.filter(|_| !is_free);
     Pace {
-        workers: jobs.map_or(cores, |jobs| jobs as usize),
-        stop: Arc::new(AtomicBool::new(false)),
+        workers: jobs.map_or(usual, |jobs| jobs as usize),
+        purse: most.map(|most| Arc::new(Purse::new(most, Arc::clone(&halt)))),
+        halt,
+    }
+}
+
+/// Ends the run at an interrupt, and once its time is over. To be called on the run's own runtime.
+pub fn watch(halt: &Arc<Halt>, bounds: &BoundArgs) {
+    tokio::spawn(listen(Arc::clone(halt)));
+    if let Some(seconds) = bounds.max_seconds {
+        let halt = Arc::clone(halt);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs_f64(seconds.min(YEAR))).await;
+            halt.set(Why::Spent(format!("{seconds} seconds are over")));
+        });
+    }
+}
+
+/// Seconds nobody waits longer than.
+const YEAR: f64 = 366.0 * 86_400.0;
+
+/// What is said of a run that ended before its last trial, and how the program ends.
+pub fn ended_early(halt: &Halt) -> (String, Exit) {
+    match halt.why() {
+        Some(Why::Down(told) | Why::Spent(told)) => (format!("stopped: {told}"), Exit::Outside),
+        Some(Why::Interrupted | Why::Reading) | None => {
+            ("interrupted".to_owned(), Exit::Interrupted)
+        }
     }
 }
 
 /// The first interrupt ends the run after the trials under way; the second ends it at once.
-pub async fn listen(stop: Arc<AtomicBool>) {
+pub async fn listen(halt: Arc<Halt>) {
     if interrupt().await {
         speech::remark("ending after the trials under way; interrupt again to end at once");
-        stop.store(true, Ordering::Relaxed);
+        halt.set(Why::Interrupted);
     }
     if interrupt().await {
         std::process::exit(i32::from(Exit::Interrupted.code()));

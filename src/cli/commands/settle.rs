@@ -11,8 +11,11 @@ use crate::{
         command::ProgramAgent,
         embedded::{Embedded, Policy as EmbeddedPolicy},
     },
-    cli::args::{Preset, RunArgs},
-    domain::{id::ArmName, memory::Store, suite::Suite},
+    cli::{
+        args::{ModelArgs, Preset, RunArgs},
+        commands::reach::{Reach, names_hosted, names_model},
+    },
+    domain::{halt::Halt, id::ArmName, memory::Store, suite::Suite},
     draw::Key,
     dreaming::{Dreamer, command::ProgramDreamer, controls::Control, embedded::Reference},
     error::{Error, Result, did_you_mean},
@@ -21,13 +24,14 @@ use crate::{
         memory::{read_store, write_store},
         suite::load_suite,
     },
+    hosted::Platform,
     process::{PREFIX, Program, is_set},
     promotion::{
         ledger::{Custody, Ledger},
         policy::Policy,
     },
     study::{
-        asked::{Asked, Typed},
+        asked::{Asked, Network, Typed},
         plan::Amount,
     },
 };
@@ -50,6 +54,7 @@ pub fn typed(args: &RunArgs) -> Result<Typed> {
         agent: args.agent.clone(),
         dreamer: args.dreamer.clone(),
         pass_env: passed(&args.pass_env)?,
+        network: network(&args.models),
         memory: args.memory.as_ref().map(|it| it.display().to_string()),
         stored: args.stored.as_ref().map(|it| it.display().to_string()),
         tries_dropped: false,
@@ -88,11 +93,22 @@ pub fn amount(preset: Preset) -> (u32, u32) {
     }
 }
 
-/// Loads everything a run names.
+/// How models are reached, as typed.
+pub fn network(args: &ModelArgs) -> Network {
+    let path = |it: &Option<PathBuf>| it.as_ref().map(|it| it.display().to_string());
+    Network {
+        base_url: args.base_url.clone(),
+        models: path(&args.models),
+        record: path(&args.record),
+        replay: path(&args.replay),
+    }
+}
+
+/// Loads everything a run names; `halt` is what providers set once they are down.
 ///
 /// # Errors
 /// A suite, store, agent, dreamer or arm is not acceptable.
-pub fn asked(typed: Typed) -> Result<Asked> {
+pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
     let mut suite = load_suite(Path::new(&typed.suite), typed.world_seed)?;
     if let Some(path) = &typed.stored {
         suite.memory = read_store(Path::new(path))?;
@@ -136,10 +152,17 @@ pub fn asked(typed: Typed) -> Result<Asked> {
         return Err(Error::usage("`--memory` gives the store of arm `dreamed`, which is not among `--arms`")
             .mend("add `dreamed` to `--arms`, or give the store as an arm of its own: `--arms name=STORE`"));
     }
+    let platform = platform(&typed, halt)?;
     Ok(Asked {
-        agent: fitting_agent(&typed, &suite)?,
-        dreamer: dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
-        platform: None,
+        agent: fitting_agent(&typed, &suite, halt, platform.as_ref())?,
+        dreamer: match &platform {
+            Some(platform) if names_hosted(&typed.dreamer) => {
+                let reach = Reach::new(&typed.network, &typed.dreamer, halt)?;
+                Arc::new(reach.hosted_dreamer(&typed.dreamer, platform)?)
+            }
+            _ => dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
+        },
+        platform,
         suite,
         memory,
         arms,
@@ -155,9 +178,29 @@ pub fn asked(typed: Typed) -> Result<Asked> {
     })
 }
 
+/// The managed-agents platform, where agent or dreamer work there: one for both, so that what they make is kept and
+/// removed together.
+fn platform(typed: &Typed, halt: &Arc<Halt>) -> Result<Option<Arc<Platform>>> {
+    let words = [&typed.agent, &typed.dreamer];
+    let word = words.into_iter().find(|it| names_hosted(it));
+    word.map(|word| Reach::new(&typed.network, word, halt)?.platform(word))
+        .transpose()
+}
+
 /// The agent that was typed, if it can play this suite.
-fn fitting_agent(typed: &Typed, suite: &Suite) -> Result<Arc<dyn Agent>> {
-    let agent = agent(&typed.agent, &typed.pass_env)?;
+fn fitting_agent(
+    typed: &Typed,
+    suite: &Suite,
+    halt: &Arc<Halt>,
+    platform: Option<&Arc<Platform>>,
+) -> Result<Arc<dyn Agent>> {
+    let agent = match platform {
+        Some(platform) if names_hosted(&typed.agent) => {
+            let reach = Reach::new(&typed.network, &typed.agent, halt)?;
+            reach.hosted_agent(&typed.agent, platform)?
+        }
+        _ => agent(typed, halt)?,
+    };
     match agent.refuses(&suite.setting) {
         None => Ok(agent),
         Some(why) => Err(
@@ -171,7 +214,7 @@ fn fitting_agent(typed: &Typed, suite: &Suite) -> Result<Arc<dyn Agent>> {
 ///
 /// # Errors
 /// As [`asked`].
-pub fn asked_again(typed: Typed, folder: &Path) -> Result<Asked> {
+pub fn asked_again(typed: Typed, folder: &Path, halt: &Arc<Halt>) -> Result<Asked> {
     let given = |name: &str, path: &str| {
         let kept = folder.join(GIVEN).join(name);
         match files::exists(&kept) {
@@ -191,7 +234,7 @@ pub fn asked_again(typed: Typed, folder: &Path) -> Result<Asked> {
     };
     Ok(Asked {
         typed,
-        ..asked(places)?
+        ..asked(places, halt)?
     })
 }
 
@@ -231,21 +274,36 @@ fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
     Ok((ArmName::new(name), read_store(Path::new(path))?))
 }
 
-/// Agents by name; programs beside them.
-const AGENTS: [&str; 3] = ["embedded", "forager", "command:PROGRAM"];
+/// Agents by name; models and programs beside them.
+const AGENTS: [&str; 6] = [
+    "embedded",
+    "forager",
+    "anthropic:MODEL",
+    "openai:MODEL",
+    "hosted:MODEL",
+    "command:PROGRAM",
+];
 /// Dreamers by name; programs beside them.
-const DREAMERS: [&str; 5] = ["embedded", "null", "shuffler", "hoarder", "command:PROGRAM"];
+const DREAMERS: [&str; 6] = [
+    "embedded",
+    "null",
+    "shuffler",
+    "hoarder",
+    "hosted:MODEL",
+    "command:PROGRAM",
+];
 
-fn agent(word: &str, pass: &[String]) -> Result<Arc<dyn Agent>> {
-    if let Some(program) = word.strip_prefix(PREFIX) {
+fn agent(typed: &Typed, halt: &Arc<Halt>) -> Result<Arc<dyn Agent>> {
+    if let Some(program) = typed.agent.strip_prefix(PREFIX) {
         return Ok(Arc::new(ProgramAgent {
             program: Program::parse(program)?,
-            pass: pass.to_vec(),
+            pass: typed.pass_env.clone(),
         }));
     }
-    match word {
+    match typed.agent.as_str() {
         "embedded" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Planner))),
         "forager" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Forager))),
+        word if names_model(word) => Reach::new(&typed.network, word, halt)?.agent(word),
         other => Err(Error::usage(format!("there is no agent `{other}`"))
             .mend(did_you_mean(other, "agents", AGENTS))),
     }

@@ -1,0 +1,179 @@
+//! How models are reached: addresses, keys by the names of their variables, pace, cassettes. The one place that reads keys.
+
+use std::{path::Path, sync::Arc};
+
+use crate::{
+    agents::{
+        Agent,
+        chat::{Chat, Delivery},
+        hosted::{self, Hosted},
+    },
+    chat::{HOSTED, Listed, Model, Provider, Table},
+    domain::halt::{Halt, Why},
+    dreaming::hosted::HostedDreamer,
+    error::{Error, Result},
+    files,
+    hosted::{Connection, Platform},
+    http::{Secret, Settings, Transport},
+    study::asked::Network,
+};
+
+/// The words before the name of a model.
+pub const PROVIDERS: [&str; 2] = ["anthropic:", "openai:"];
+
+/// The way to models, for one run.
+#[derive(Debug)]
+pub struct Reach {
+    network: Network,
+    table: Table,
+    /// The provider `--base-url` stands for.
+    provider: Option<Provider>,
+    halt: Arc<Halt>,
+}
+
+impl Reach {
+    /// The way that was typed; `first` is the model `--base-url` is meant for, and all of the same provider with it.
+    /// Where `halt` says that only what is on the disk is wanted, no key is asked for and nothing is sent.
+    ///
+    /// # Errors
+    /// The table of models cannot be read.
+    pub fn new(network: &Network, first: &str, halt: &Arc<Halt>) -> Result<Self> {
+        let table = match &network.models {
+            Some(path) => Table::parse(&files::read_text(Path::new(path))?, Path::new(path))?,
+            None => Table::default(),
+        };
+        let provider = match first {
+            first if names_hosted(first) => Some(Provider::Anthropic),
+            first if names_model(first) => Some(Provider::of(first)?.0),
+            _ => None,
+        };
+        Ok(Self {
+            network: network.clone(),
+            table,
+            provider,
+            halt: Arc::clone(halt),
+        })
+    }
+
+    /// The model of a word such as `anthropic:claude-opus-5`.
+    ///
+    /// # Errors
+    /// There is no such provider, its key is missing, or a setting does not suit it.
+    pub fn model(&self, word: &str) -> Result<Model> {
+        let (provider, model) = Provider::of(word)?;
+        let Listed {
+            mut choice,
+            limits,
+            key_variable,
+            ..
+        } = self.table.of(provider, &model);
+        if self.provider == Some(provider) && self.network.base_url.is_some() {
+            choice.base_url.clone_from(&self.network.base_url);
+        }
+        let transport = self.transport();
+        if matches!(transport, Transport::Live | Transport::Record(_)) {
+            choice.key = key(&key_variable);
+            choice.key_variable = Some(key_variable);
+        }
+        let settings = Settings {
+            halt: Arc::clone(&self.halt),
+            limits,
+            transport,
+            ..Settings::new("")
+        };
+        Model::new(choice, settings)
+    }
+
+    /// An agent behind such a model.
+    ///
+    /// # Errors
+    /// As [`Reach::model`].
+    pub fn agent(&self, word: &str) -> Result<Arc<dyn Agent>> {
+        Ok(Arc::new(Chat::new(self.model(word)?, Delivery::Context)))
+    }
+
+    /// The managed-agents platform, as the table reaches the model of this word.
+    ///
+    /// # Errors
+    /// Its key is missing, or the connection cannot be prepared.
+    pub fn platform(&self, word: &str) -> Result<Arc<Platform>> {
+        let listed = self.hosted(word)?;
+        let transport = self.transport();
+        let own = self.network.base_url.clone();
+        let is_asked = matches!(transport, Transport::Live | Transport::Record(_));
+        let connection = Connection {
+            base_url: own.or(listed.choice.base_url),
+            key: is_asked.then(|| key(&listed.key_variable)).flatten(),
+            key_variable: listed.key_variable,
+            version: listed.choice.version,
+        };
+        let settings = Settings {
+            halt: Arc::clone(&self.halt),
+            limits: listed.limits,
+            transport,
+            ..Settings::new("")
+        };
+        Ok(Arc::new(Platform::new(connection, settings)?))
+    }
+
+    /// An agent on the platform.
+    ///
+    /// # Errors
+    /// No model is named.
+    pub fn hosted_agent(&self, word: &str, platform: &Arc<Platform>) -> Result<Arc<dyn Agent>> {
+        let listed = self.hosted(word)?;
+        let choice = hosted::Choice {
+            model: listed.choice.model,
+            effort: listed.effort,
+            budget_cents: listed.session_budget_cents,
+            outcome: None,
+        };
+        Ok(Arc::new(Hosted::new(Arc::clone(platform), choice)))
+    }
+
+    /// A dreamer on the platform.
+    ///
+    /// # Errors
+    /// No model is named.
+    pub fn hosted_dreamer(&self, word: &str, platform: &Arc<Platform>) -> Result<HostedDreamer> {
+        let choice = self.hosted(word)?.choice;
+        HostedDreamer::new(Arc::clone(platform), choice.model, None, choice.prices)
+    }
+
+    fn hosted(&self, word: &str) -> Result<Listed> {
+        match word.strip_prefix(HOSTED).map(str::trim) {
+            Some(model) if !model.is_empty() => Ok(self.table.hosted(model)),
+            _ => Err(Error::usage("no model is named").mend("such as `hosted:claude-opus-5`")),
+        }
+    }
+
+    /// Where answers come from.
+    pub fn transport(&self) -> Transport {
+        let network = &self.network;
+        match (self.halt.why(), &network.replay, &network.record) {
+            (Some(Why::Reading), ..) => Transport::Closed,
+            (_, Some(path), _) => Transport::Replay(path.into()),
+            (_, None, Some(path)) => Transport::Record(path.into()),
+            (_, None, None) => Transport::Live,
+        }
+    }
+}
+
+/// Whether a word names a model.
+pub fn names_model(word: &str) -> bool {
+    PROVIDERS.iter().any(|it| word.starts_with(it))
+}
+
+/// Whether a word names a model of the managed-agents platform.
+pub fn names_hosted(word: &str) -> bool {
+    word.starts_with(HOSTED)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "keys come from the environment, and are read here alone"
+)]
+fn key(variable: &str) -> Option<Secret> {
+    let key = std::env::var(variable).ok()?;
+    Some(Secret::new(&key)).filter(|it| !it.is_empty())
+}

@@ -1,0 +1,161 @@
+//! The money all trials of a run may cost: no trial begins that might not be paid for.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::domain::halt::{Halt, Why};
+
+/// A bound on what a run costs, in dollars. One more trial begins only where there is room for it and for all under
+/// way, each taken to be as dear as the dearest so far; before any is known, one goes first.
+#[derive(Debug)]
+pub struct Purse {
+    most: f64,
+    halt: Arc<Halt>,
+    state: Mutex<State>,
+    settled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    spent: f64,
+    dearest: Option<f64>,
+    under_way: u32,
+}
+
+/// What one trial, or one dream, cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cost {
+    /// Dollars.
+    Known(f64),
+    /// It broke before anybody could say; it counts as the dearest.
+    Broken,
+    /// It was paid for, and nobody says how much: the bound cannot be kept.
+    Unknown,
+}
+
+impl Purse {
+    /// A purse with `most` dollars in it; `halt` is set once no trial can be paid for any more.
+    pub fn new(most: f64, halt: Arc<Halt>) -> Self {
+        Self {
+            most,
+            halt,
+            state: Mutex::default(),
+            settled: Notify::new(),
+        }
+    }
+
+    /// Waits until one more trial can be paid for; `false` where none can.
+    pub async fn begin(&self) -> bool {
+        loop {
+            let settled = self.settled.notified();
+            tokio::pin!(settled);
+            settled.as_mut().enable();
+            if self.halt.is_set() {
+                return false;
+            }
+            {
+                let mut state = self.state();
+                let is_alone = state.under_way == 0;
+                let has_room = match state.dearest {
+                    None => is_alone && state.spent < self.most,
+                    Some(dearest) => {
+                        state.spent + f64::from(state.under_way + 1) * dearest <= self.most
+                    }
+                };
+                if has_room {
+                    state.under_way += 1;
+                    return true;
+                }
+                if is_alone {
+                    self.halt.set(Why::Spent(format!(
+                        "${:.2} of the ${:.2} allowed are spent, which leaves too little for one more trial",
+                        state.spent, self.most
+                    )));
+                    return false;
+                }
+            }
+            settled.await;
+        }
+    }
+
+    /// A trial that was begun is over.
+    pub fn end(&self, cost: Cost) {
+        let mut state = self.state();
+        state.under_way = state.under_way.saturating_sub(1);
+        drop(state);
+        self.note(cost);
+    }
+
+    /// Something was paid for: a trial of an earlier session, or a dream.
+    pub fn note(&self, cost: Cost) {
+        let mut state = self.state();
+        match cost {
+            Cost::Known(dollars) => {
+                state.spent += dollars;
+                state.dearest = Some(state.dearest.map_or(dollars, |it| it.max(dollars)));
+            }
+            Cost::Broken => state.spent += state.dearest.unwrap_or(0.0),
+            Cost::Unknown => self.halt.set(Why::Spent(
+                "what a trial cost is not known, so `--max-cost` cannot be kept; a model needs a price (`--models FILE`), \
+                 and a program says `usage.cost_usd`"
+                    .to_owned(),
+            )),
+        }
+        drop(state);
+        self.settled.notify_waiters();
+    }
+
+    /// Dollars spent so far.
+    pub fn spent(&self) -> f64 {
+        self.state().spent
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    async fn begins(purse: &Purse) -> Option<bool> {
+        tokio::time::timeout(Duration::from_millis(20), purse.begin())
+            .await
+            .ok()
+    }
+
+    #[tokio::test]
+    async fn one_goes_first_and_no_more_begin_than_can_be_paid_for() {
+        let halt = Arc::new(Halt::default());
+        let purse = Purse::new(1.0, Arc::clone(&halt));
+        assert_eq!(begins(&purse).await, Some(true));
+        assert_eq!(
+            begins(&purse).await,
+            None,
+            "nobody knows yet what one costs"
+        );
+        purse.end(Cost::Known(0.3));
+        assert_eq!(begins(&purse).await, Some(true));
+        assert_eq!(begins(&purse).await, Some(true));
+        assert_eq!(begins(&purse).await, None, "0.3 spent, 0.6 under way");
+        purse.end(Cost::Known(0.1));
+        assert_eq!(begins(&purse).await, Some(true), "0.4 spent, 0.6 under way");
+        purse.end(Cost::Known(0.3));
+        purse.end(Cost::Broken);
+        assert_eq!((purse.spent(), halt.is_set()), (1.0, false));
+        assert_eq!(begins(&purse).await, Some(false));
+        assert!(matches!(halt.why(), Some(Why::Spent(_))));
+    }
+
+    #[tokio::test]
+    async fn a_cost_nobody_knows_ends_the_run() {
+        let halt = Arc::new(Halt::default());
+        let purse = Purse::new(1.0, Arc::clone(&halt));
+        assert_eq!(begins(&purse).await, Some(true));
+        purse.end(Cost::Unknown);
+        assert_eq!(begins(&purse).await, Some(false));
+    }
+}
