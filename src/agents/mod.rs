@@ -3,7 +3,12 @@
 pub mod chat;
 pub mod command;
 pub mod embedded;
+mod followed;
+mod hands;
+pub mod hosted;
+mod prompt;
 pub mod scripted;
+mod toolbox;
 
 use std::{future::Future, ops::Range, pin::Pin};
 
@@ -98,6 +103,20 @@ pub struct Work<'a> {
     pub key: Key,
     /// Whether the events of the transcript are wanted.
     pub keep_events: bool,
+    /// Which trial this is.
+    pub label: Label<'a>,
+}
+
+/// Names of a trial, for those who make something elsewhere for it and must find it again. Whoever attempts the task is
+/// not shown them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Label<'a> {
+    /// The task.
+    pub task: &'a str,
+    /// The arm, or `practice`.
+    pub arm: &'a str,
+    /// Counts from 0 within task and arm.
+    pub repeat: u32,
 }
 
 /// A learning as it reaches an agent.

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, ops::Range, path::Path, sync::Arc};
 
 use crate::{
-    agents::{Agent, Fault, Given, Work},
+    agents::{Agent, Fault, Given, Label, Work},
     domain::{
         advice::{Reading, count_words, read},
         id::{ArmName, Digest, TaskId},
@@ -244,6 +244,7 @@ impl Bench {
         } else {
             key.word("agent")
         };
+        let arm_word = self.arm_word(trial);
         let work = |place| Work {
             brief: &brief,
             memory: &given,
@@ -251,6 +252,11 @@ impl Bench {
             place,
             key: own,
             keep_events: self.keeps_transcript(trial) || task.canary.is_some(),
+            label: Label {
+                task: task.id.as_str(),
+                arm: &arm_word,
+                repeat: trial.repeat,
+            },
         };
         let attempt;
         let judged = match (&self.suite.setting, self.scene(trial.task as usize)) {
@@ -301,6 +307,11 @@ impl Bench {
             place,
             key,
             keep_events: false,
+            label: Label {
+                task: task.id.as_str(),
+                arm: arm.name.as_str(),
+                repeat: trial.repeat,
+            },
         })
     }
 

@@ -13,6 +13,7 @@ use crate::{
     },
     dreaming::Dreamer,
     error::{Error, Result, without_place},
+    hosted::Platform,
     study::plan::Amount,
 };
 
@@ -24,6 +25,8 @@ pub struct Asked {
     pub agent: Arc<dyn Agent>,
     /// Who dreams.
     pub dreamer: Arc<dyn Dreamer>,
+    /// The managed-agents platform, where one of them works there: what the run makes on it is removed at its end.
+    pub platform: Option<Arc<Platform>>,
     /// A store to judge instead of dreaming one.
     pub memory: Option<Store>,
     /// Names of the built-in arms wanted.

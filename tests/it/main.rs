@@ -35,6 +35,12 @@ mod fresh_worlds;
 #[cfg(test)]
 mod gating;
 #[cfg(test)]
+mod hosted_faults;
+#[cfg(test)]
+mod hosted_room;
+#[cfg(test)]
+mod hosted_runs;
+#[cfg(test)]
 mod hostile_names;
 #[cfg(test)]
 mod kill_and_resume;
@@ -54,6 +60,8 @@ mod oracle;
 mod planted_learnings;
 #[cfg(test)]
 mod plants;
+#[cfg(test)]
+mod platform;
 #[cfg(test)]
 mod program;
 #[cfg(test)]

@@ -74,12 +74,12 @@ pub struct RunArgs {
     #[arg(required_unless_present = "resume")]
     pub suite: Option<PathBuf>,
     /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step),
-    /// anthropic:MODEL or openai:MODEL (docs/models.md), or command:PROGRAM, which is run for each attempt
-    /// (docs/programs.md)
+    /// anthropic:MODEL or openai:MODEL (docs/models.md), hosted:MODEL on the managed-agents platform (docs/hosted.md),
+    /// or command:PROGRAM, which is run for each attempt (docs/programs.md)
     #[arg(long, default_value = "embedded")]
     pub agent: String,
     /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
-    /// and hoarder (appends every lesson), or command:PROGRAM
+    /// and hoarder (appends every lesson), hosted:MODEL (docs/hosted.md), or command:PROGRAM
     #[arg(long, default_value = "embedded")]
     pub dreamer: String,
     /// Give programs this environment variable, too; may be given more than once
@@ -238,12 +238,16 @@ pub struct DreamArgs {
     /// Where the new store goes; must be new or empty
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Who dreams: embedded, the controls null, shuffler and hoarder, or command:PROGRAM (docs/programs.md)
+    /// Who dreams: embedded, the controls null, shuffler and hoarder, hosted:MODEL (docs/hosted.md), or
+    /// command:PROGRAM (docs/programs.md)
     #[arg(long, default_value = "embedded")]
     pub dreamer: String,
     /// Give a dreaming program this environment variable, too; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,
+    #[command(flatten)]
+    /// How models are reached.
+    pub models: ModelArgs,
 }
 
 /// `doctor`.
@@ -322,7 +326,7 @@ pub struct CycleArgs {
     #[arg(long, default_value = "embedded")]
     pub agent: String,
     /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
-    /// and hoarder (appends every lesson), or command:PROGRAM
+    /// and hoarder (appends every lesson), hosted:MODEL (docs/hosted.md), or command:PROGRAM
     #[arg(long, default_value = "embedded")]
     pub dreamer: String,
     /// Give programs this environment variable, too; may be given more than once

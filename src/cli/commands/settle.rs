@@ -13,7 +13,7 @@ use crate::{
     },
     cli::{
         args::{ModelArgs, Preset, RunArgs},
-        commands::reach::{Reach, names_model},
+        commands::reach::{Reach, names_hosted, names_model},
     },
     domain::{halt::Halt, id::ArmName, memory::Store, suite::Suite},
     draw::Key,
@@ -24,6 +24,7 @@ use crate::{
         memory::{read_store, write_store},
         suite::load_suite,
     },
+    hosted::Platform,
     process::{PREFIX, Program, is_set},
     promotion::{
         ledger::{Custody, Ledger},
@@ -151,9 +152,17 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
         return Err(Error::usage("`--memory` gives the store of arm `dreamed`, which is not among `--arms`")
             .mend("add `dreamed` to `--arms`, or give the store as an arm of its own: `--arms name=STORE`"));
     }
+    let platform = platform(&typed, halt)?;
     Ok(Asked {
-        agent: fitting_agent(&typed, &suite, halt)?,
-        dreamer: dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
+        agent: fitting_agent(&typed, &suite, halt, platform.as_ref())?,
+        dreamer: match &platform {
+            Some(platform) if names_hosted(&typed.dreamer) => {
+                let reach = Reach::new(&typed.network, &typed.dreamer, halt)?;
+                Arc::new(reach.hosted_dreamer(&typed.dreamer, platform)?)
+            }
+            _ => dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
+        },
+        platform,
         suite,
         memory,
         arms,
@@ -169,9 +178,29 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
     })
 }
 
+/// The managed-agents platform, where agent or dreamer work there: one for both, so that what they make is kept and
+/// removed together.
+fn platform(typed: &Typed, halt: &Arc<Halt>) -> Result<Option<Arc<Platform>>> {
+    let words = [&typed.agent, &typed.dreamer];
+    let word = words.into_iter().find(|it| names_hosted(it));
+    word.map(|word| Reach::new(&typed.network, word, halt)?.platform(word))
+        .transpose()
+}
+
 /// The agent that was typed, if it can play this suite.
-fn fitting_agent(typed: &Typed, suite: &Suite, halt: &Arc<Halt>) -> Result<Arc<dyn Agent>> {
-    let agent = agent(typed, halt)?;
+fn fitting_agent(
+    typed: &Typed,
+    suite: &Suite,
+    halt: &Arc<Halt>,
+    platform: Option<&Arc<Platform>>,
+) -> Result<Arc<dyn Agent>> {
+    let agent = match platform {
+        Some(platform) if names_hosted(&typed.agent) => {
+            let reach = Reach::new(&typed.network, &typed.agent, halt)?;
+            reach.hosted_agent(&typed.agent, platform)?
+        }
+        _ => agent(typed, halt)?,
+    };
     match agent.refuses(&suite.setting) {
         None => Ok(agent),
         Some(why) => Err(
@@ -246,15 +275,23 @@ fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
 }
 
 /// Agents by name; models and programs beside them.
-const AGENTS: [&str; 5] = [
+const AGENTS: [&str; 6] = [
     "embedded",
     "forager",
     "anthropic:MODEL",
     "openai:MODEL",
+    "hosted:MODEL",
     "command:PROGRAM",
 ];
 /// Dreamers by name; programs beside them.
-const DREAMERS: [&str; 5] = ["embedded", "null", "shuffler", "hoarder", "command:PROGRAM"];
+const DREAMERS: [&str; 6] = [
+    "embedded",
+    "null",
+    "shuffler",
+    "hoarder",
+    "hosted:MODEL",
+    "command:PROGRAM",
+];
 
 fn agent(typed: &Typed, halt: &Arc<Halt>) -> Result<Arc<dyn Agent>> {
     if let Some(program) = typed.agent.strip_prefix(PREFIX) {
