@@ -15,6 +15,7 @@ pub mod process;
 pub mod chat;
 pub mod environment;
 pub mod formats;
+pub mod hosted;
 
 pub mod agents;
 pub mod dreaming;

@@ -251,7 +251,7 @@ fn checked(mut events: Vec<Value>, answer: Option<&str>) -> Result<Vec<Value>, S
 mod tests {
     use super::*;
     use crate::{
-        agents::Given,
+        agents::{Given, Label},
         domain::{
             advice::Reading,
             memory::{Entry, Store},
@@ -300,6 +300,7 @@ mod tests {
             place: Place::Nowhere,
             key: Key::root(1),
             keep_events: true,
+            label: Label::default(),
         };
         let mut attempt = agent.attempt(work).await.map_err(|it| it.told)?;
         assert!(attempt.usage.seconds.take().is_some());

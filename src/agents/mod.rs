@@ -3,9 +3,14 @@
 pub mod chat;
 pub mod command;
 pub mod embedded;
+mod followed;
+mod hands;
+pub mod hosted;
+mod prompt;
 pub mod scripted;
+mod toolbox;
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, ops::Range, pin::Pin};
 
 use crate::{
     domain::{
@@ -73,6 +78,12 @@ pub trait Agent: Send + Sync {
         None
     }
 
+    /// Dollars one attempt may come to, from few turns to every step used, guessed from the length of what is sent;
+    /// `None` where nobody can say.
+    fn forecast(&self, _: &Work<'_>) -> Option<Range<f64>> {
+        None
+    }
+
     /// Attempts one task. Returns a fault only when the harness, not the agent, let us down.
     fn attempt<'a>(&'a self, work: Work<'a>) -> Boxed<'a, Attempt>;
 }
@@ -92,6 +103,20 @@ pub struct Work<'a> {
     pub key: Key,
     /// Whether the events of the transcript are wanted.
     pub keep_events: bool,
+    /// Which trial this is.
+    pub label: Label<'a>,
+}
+
+/// Names of a trial, for those who make something elsewhere for it and must find it again. Whoever attempts the task is
+/// not shown them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Label<'a> {
+    /// The task.
+    pub task: &'a str,
+    /// The arm, or `practice`.
+    pub arm: &'a str,
+    /// Counts from 0 within task and arm.
+    pub repeat: u32,
 }
 
 /// A learning as it reaches an agent.

@@ -16,20 +16,20 @@ use serde_json::Value;
 use crate::{
     draw::Key,
     error::{Error, Result},
-    http::{Client, Credential, Failure, Method, Repeat, Request, Response, Settings, Transport},
+    http::{
+        Client, Credential, Failure, Limits, Method, Repeat, Request, Response, Settings,
+        Transport, error_told,
+    },
 };
 
 pub use asking::{Again, Question, TRIES};
 pub use choice::{Choice, Provider};
 pub use fence::Fence;
 pub use prices::{LongPrice, Price, Prices};
-pub use table::{Listed, Table};
+pub use table::{HOSTED, Listed, Table};
 pub use tally::Tally;
 
 use choice::NEW_VERSION;
-
-/// How much of an error's text is told, in characters.
-const TOLD: usize = 300;
 
 /// What a model is sent.
 #[derive(Debug, Clone, Copy)]
@@ -255,6 +255,19 @@ impl Model {
         &self.choice
     }
 
+    /// Where it is asked.
+    pub fn address(&self) -> &str {
+        self.choice
+            .base_url
+            .as_deref()
+            .unwrap_or(self.choice.provider.address())
+    }
+
+    /// The pace its provider allows, as far as it was set or told.
+    pub fn allowed(&self) -> Limits {
+        self.client.allowed()
+    }
+
     /// Why the provider is not asked any more, once that is so.
     pub fn down(&self) -> Option<String> {
         self.client.down()
@@ -317,7 +330,7 @@ impl Model {
 
     fn read(&self, response: &Response) -> std::result::Result<Reply, String> {
         let name = self.choice.provider.word();
-        if !(200..300).contains(&response.status) || is_error(&response.body) {
+        if response.is_error() {
             return Err(format!(
                 "{name} answered {}: {}",
                 response.status,
@@ -352,30 +365,6 @@ impl Model {
             }
             Failure::Tape(told) => Fault::Provider(told),
         }
-    }
-}
-
-/// Whether a body with a success's status tells of an error, as some gateways do.
-fn is_error(body: &Value) -> bool {
-    body.get("type").and_then(Value::as_str) == Some("error")
-        || body.get("error").is_some_and(|it| !it.is_null())
-}
-
-/// What an error says, in any of the shapes servers use, on one line.
-fn error_told(body: &Value) -> String {
-    let message = ["/error/message", "/error", "/detail", "/message", ""]
-        .iter()
-        .filter_map(|at| body.pointer(at))
-        .find_map(|it| it.as_str().map(str::to_owned))
-        .unwrap_or_else(|| body.to_string());
-    let kind = ["/error/details/error_code", "/error/code", "/error/type"]
-        .iter()
-        .find_map(|at| text_at(body, at));
-    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    let told: String = line.chars().take(TOLD).collect();
-    match kind {
-        Some(kind) => format!("{kind}: {told}"),
-        None => told,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     http::Limits,
 };
 
-/// Settings of models, by `anthropic:MODEL` or `openai:MODEL`. What it does not say stays as it is by default.
+/// Settings of models, by `anthropic:MODEL`, `openai:MODEL` or `hosted:MODEL`. What it does not say stays as it is by default.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table(BTreeMap<String, Entry>);
 
@@ -27,7 +27,14 @@ struct Entry {
     requests_per_minute: Option<f64>,
     tokens_per_minute: Option<f64>,
     price: Option<Price>,
+    /// Of hosted models alone.
+    effort: Option<String>,
+    /// Of hosted models alone.
+    session_budget_usd: Option<f64>,
 }
+
+/// The word before a model of the managed-agents platform.
+pub const HOSTED: &str = "hosted:";
 
 /// A model as a table has it.
 #[derive(Debug, Clone)]
@@ -38,6 +45,10 @@ pub struct Listed {
     pub limits: Limits,
     /// The environment variable its key stands in.
     pub key_variable: String,
+    /// How hard a hosted model is to think.
+    pub effort: Option<String>,
+    /// Most a hosted session may cost, in cents.
+    pub session_budget_cents: Option<u64>,
 }
 
 impl Table {
@@ -59,11 +70,13 @@ impl Table {
                 )
         })?;
         for (model, entry) in &entries {
-            Provider::of(model).map_err(|fault| {
-                Error::input(format!("`{model}` is no model"))
-                    .in_file(path)
-                    .because(fault.what())
-            })?;
+            if !model.strip_prefix(HOSTED).is_some_and(|it| !it.is_empty()) {
+                Provider::of(model).map_err(|fault| {
+                    Error::input(format!("`{model}` is no model"))
+                        .in_file(path)
+                        .because(fault.what())
+                })?;
+            }
             entry.check(model, path)?;
         }
         Ok(Self(entries))
@@ -71,9 +84,18 @@ impl Table {
 
     /// A model with what the table says of it.
     pub fn of(&self, provider: Provider, model: &str) -> Listed {
-        let mut choice = Choice::new(provider, model);
         let name = format!("{}:{model}", provider.word());
-        let entry = self.0.get(&name).cloned().unwrap_or_default();
+        self.listed(&name, provider, model)
+    }
+
+    /// A hosted model with what the table says of it.
+    pub fn hosted(&self, model: &str) -> Listed {
+        self.listed(&format!("{HOSTED}{model}"), Provider::Anthropic, model)
+    }
+
+    fn listed(&self, name: &str, provider: Provider, model: &str) -> Listed {
+        let mut choice = Choice::new(provider, model);
+        let entry = self.0.get(name).cloned().unwrap_or_default();
         choice.base_url = entry.base_url;
         choice.temperature = entry.temperature;
         choice.max_tokens = entry.max_tokens.unwrap_or(choice.max_tokens);
@@ -90,6 +112,10 @@ impl Table {
             key_variable: entry
                 .key
                 .unwrap_or_else(|| provider.key_variable().to_owned()),
+            effort: entry.effort,
+            session_budget_cents: entry
+                .session_budget_usd
+                .map(|it| (it * 100.0).round() as u64),
         }
     }
 }
@@ -114,6 +140,23 @@ impl Entry {
         let is_pace = |it: f64| it.is_finite() && 0.0 < it;
         if paces.into_iter().flatten().any(|it| !is_pace(it)) {
             return out_of_range("a pace", "it is a number above 0; leave it out for none");
+        }
+        let is_hosted = model.starts_with(HOSTED);
+        if !is_hosted && (self.effort.is_some() || self.session_budget_usd.is_some()) {
+            return out_of_range(
+                "`effort` or `session_budget_usd`",
+                "only hosted models have them",
+            );
+        }
+        if is_hosted && (self.max_tokens.is_some() || self.temperature.is_some()) {
+            return out_of_range(
+                "`max_tokens` or `temperature`",
+                "a hosted model takes neither",
+            );
+        }
+        let is_budget = |it: f64| (0.01..=1e6).contains(&it);
+        if self.session_budget_usd.is_some_and(|it| !is_budget(it)) {
+            return out_of_range("`session_budget_usd`", "it is at least a cent");
         }
         if self.max_tokens == Some(0) {
             return out_of_range("`max_tokens`", "it is at least 1");
@@ -160,6 +203,20 @@ mod tests {
     }
 
     #[test]
+    fn a_hosted_model_has_an_effort_and_a_budget_in_cents_and_no_temperature() {
+        let table =
+            parse("[\"hosted:claude-opus-5\"]\neffort = \"low\"\nsession_budget_usd = 1.5\n")
+                .unwrap();
+        let listed = table.hosted("claude-opus-5");
+        let both = (listed.effort.as_deref(), listed.session_budget_cents);
+        assert_eq!(both, (Some("low"), Some(150)));
+        for text in ["temperature = 1", "session_budget_usd = 0"] {
+            assert!(parse(&format!("[\"hosted:m\"]\n{text}\n")).is_err());
+        }
+        assert!(parse("[\"hosted:\"]\n").is_err());
+    }
+
+    #[test]
     fn a_table_that_is_none_is_told_with_its_place_and_its_way_out() {
         let told = |text: &str| parse(text).unwrap_err().to_string();
         let fault = told("[\"openai:m\"]\nbase_url = \"u\"\nmax_token = 3\n");
@@ -174,6 +231,7 @@ mod tests {
             "requests_per_minute = 0",
             "max_tokens = 0",
             "temperature = 3",
+            "effort = \"high\"",
         ] {
             let fault = told(&format!("[\"openai:m\"]\n{text}\n"));
             assert!(fault.contains("is out of its range"), "{fault}");

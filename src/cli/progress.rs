@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::{
     cli::speech,
     error::count,
+    hosted::Ended,
     runner::{event::Event, plan::Stage},
 };
 
@@ -71,6 +72,12 @@ impl Progress {
                 count(*sessions, "session"),
                 count(*learnings, "learning")
             )),
+            // Said to those who want quiet as well: it may cost money.
+            Event::Tidied(ended) => {
+                if let Some(told) = tidied(ended) {
+                    self.bar.suspend(|| speech::remark(&told));
+                }
+            }
         }
     }
 
@@ -114,4 +121,30 @@ impl Progress {
             self.bar.suspend(|| speech::remark(text));
         }
     }
+}
+
+/// What is left on the managed-agents platform, by name; `None` where nothing is.
+pub fn tidied(ended: &Ended) -> Option<String> {
+    let mut lines = Vec::new();
+    if !ended.kept.is_empty() {
+        lines.push(format!(
+            "left on the platform for `--resume` to dream over: {} ({})",
+            count(ended.kept.len(), "session"),
+            ended.kept.join(", ")
+        ));
+    }
+    if !ended.left.is_empty() {
+        lines.push(format!(
+            "could not be removed from the platform: {}",
+            ended.left.join("; ")
+        ));
+    }
+    if lines.is_empty() {
+        return None;
+    }
+    lines.push(format!(
+        "all of it has `dreameval: {}` in its metadata, or `dreameval {}` as its name",
+        ended.mark, ended.mark
+    ));
+    Some(lines.join("\n"))
 }

@@ -10,17 +10,21 @@ use serde_json::json;
 
 use crate::{
     domain::{
-        dream::{Action, Change, Dream, Pattern, PatternKind},
-        id::{Digest, LearningId},
-        memory::{Entry, Learning, Store},
+        dream::{Dream, Pattern, PatternKind},
+        id::Digest,
+        memory::{Entry, Store},
         session::Session,
         trial::Usage,
     },
-    dreaming::{Boxed, Dreamer, past::small},
+    dreaming::{
+        Boxed, Dreamer,
+        changes::{TellsChange, changes},
+        past::small,
+    },
     error::{Error, Result},
     files::{self, TemporaryFolder},
     formats::{
-        memory::{learnings, read_store, write_store},
+        memory::{read_store, write_store},
         told::Told,
         transcript::write_session,
     },
@@ -99,7 +103,7 @@ impl ProgramDreamer {
         }
         Ok(Dream {
             dreamer: self.name(),
-            changes: changes(told.changes, store, &new),
+            changes: changes(told.changes.unwrap_or_default(), store, &new, NO_REASON),
             patterns: told.patterns.into_iter().map(TellsPattern::plain).collect(),
             sessions: small(sessions.len()),
             input_before: store.digest(),
@@ -171,18 +175,6 @@ struct Reply {
     usage: Usage,
 }
 
-/// A change as a program tells it.
-#[derive(Debug, Clone, Deserialize)]
-struct TellsChange {
-    action: Action,
-    #[serde(default)]
-    id: Option<LearningId>,
-    name: String,
-    path: String,
-    #[serde(default)]
-    why: String,
-}
-
 /// A pattern as a program tells it.
 #[derive(Debug, Clone, Deserialize)]
 struct TellsPattern {
@@ -211,6 +203,9 @@ impl TellsPattern {
     }
 }
 
+/// The reason given where the program gave none.
+const NO_REASON: &str = "the dreamer gave no reason";
+
 fn reply(heard: &Heard) -> std::result::Result<Reply, String> {
     match heard.end {
         End::Code(0) => {}
@@ -229,80 +224,10 @@ fn reply(heard: &Heard) -> std::result::Result<Reply, String> {
     })
 }
 
-/// The reason given where the program gave none.
-const NO_REASON: &str = "the dreamer gave no reason";
-
-/// What the program says it did, and what it did without a word: nothing may be added or leave unseen.
-fn changes(told: Option<Vec<TellsChange>>, old: &Store, new: &Store) -> Vec<Change> {
-    let (old, new) = (learnings(old).learnings, learnings(new).learnings);
-    let mut changes: Vec<Change> = told
-        .unwrap_or_default()
-        .into_iter()
-        .map(|it| Change {
-            id: it.id.clone().or_else(|| meant(&it, &old)),
-            action: it.action,
-            name: it.name,
-            path: it.path,
-            why: match it.why.is_empty() {
-                true => NO_REASON.to_owned(),
-                false => it.why,
-            },
-        })
-        .collect();
-    let silent = |action: Action, it: &Learning, id: Option<&LearningId>| Change {
-        action,
-        id: id.cloned(),
-        name: it.name.clone(),
-        path: it.source.path.clone(),
-        why: NO_REASON.to_owned(),
-    };
-    for learning in &new {
-        let was_there = old.iter().any(|it| it.id == learning.id);
-        let is_told = changes.iter().any(|it| match &it.id {
-            Some(id) => *id == learning.id,
-            None => it.name == learning.name || it.path == learning.source.path,
-        });
-        match (is_told, was_there) {
-            (true, _) => {}
-            (false, true) => changes.push(silent(Action::Kept, learning, Some(&learning.id))),
-            (false, false) => changes.push(silent(Action::Added, learning, None)),
-        }
-    }
-    for learning in old
-        .iter()
-        .filter(|it| !new.iter().any(|new| new.id == it.id))
-    {
-        let is_told = changes
-            .iter()
-            .any(|it| it.id.as_ref() == Some(&learning.id) && it.action != Action::Kept);
-        if !is_told {
-            changes.push(silent(Action::Dropped, learning, Some(&learning.id)));
-        }
-    }
-    changes
-}
-
-/// The old learning a change speaks of, where its name or its path is that of one alone.
-fn meant(change: &TellsChange, old: &[Learning]) -> Option<LearningId> {
-    if change.action == Action::Added {
-        return None;
-    }
-    let only = |found: Vec<&Learning>| match found.as_slice() {
-        [one] => Some(one.id.clone()),
-        _ => None,
-    };
-    let named = old.iter().filter(|it| it.name == change.name).collect();
-    let placed = || {
-        old.iter()
-            .filter(|it| it.source.path == change.path)
-            .collect()
-    };
-    only(named).or_else(|| only(placed()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::dream::Action;
 
     fn store(files: &[(&str, &str)]) -> Store {
         let entry = |(path, text): &(&str, &str)| Entry {

@@ -1,9 +1,11 @@
 //! Sessions to store: whoever dreams. Knows transcripts and stores; never a world or a desk.
 
+mod changes;
 pub mod command;
 pub mod controls;
 mod curation;
 pub mod embedded;
+pub mod hosted;
 mod mining;
 mod past;
 mod rules;

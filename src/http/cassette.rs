@@ -17,7 +17,7 @@ use crate::{
     domain::id::Digest,
     error::{Error, Result, without_place},
     files::{self, Appender},
-    http::{Failure, Method, Request, Response, clock::lock},
+    http::{Failure, Frame, Method, Request, Response, clock::lock},
 };
 
 /// Largest cassette read, in bytes.
@@ -54,12 +54,38 @@ struct Tape {
     came: Came,
 }
 
+/// What came of a request, or next out of a stream.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Came {
+pub(super) enum Came {
     Answer(Response),
     NoAnswer(String),
     PastLimit,
+    /// A stream was opened.
+    Opened,
+    /// An event of it.
+    Frame(Frame),
+    /// The server ended it.
+    Ended,
+}
+
+impl Came {
+    /// What is kept of an answer; `None` for what only says that this run was ended.
+    pub fn of(came: &std::result::Result<Response, Failure>) -> Option<Self> {
+        match came {
+            Ok(response) => Some(Came::Answer(response.clone())),
+            Err(failure) => Came::failed(failure),
+        }
+    }
+
+    /// What is kept of a failure.
+    pub fn failed(failure: &Failure) -> Option<Self> {
+        match failure {
+            Failure::NoAnswer(told) => Some(Came::NoAnswer(told.clone())),
+            Failure::PastLimit => Some(Came::PastLimit),
+            Failure::Down(_) | Failure::Tape(_) => None,
+        }
+    }
 }
 
 impl Cassette {
@@ -140,21 +166,13 @@ impl Cassette {
         }
     }
 
-    /// Writes down what came of a request. What only says that this run was ended is not kept.
+    /// Writes down what came of a request; nothing where nothing came.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn keep(
-        &self,
-        key: Key,
-        request: &Request<'_>,
-        came: &std::result::Result<Response, Failure>,
-    ) -> Result<()> {
-        let came = match came {
-            Ok(response) => Came::Answer(response.clone()),
-            Err(Failure::NoAnswer(told)) => Came::NoAnswer(told.clone()),
-            Err(Failure::PastLimit) => Came::PastLimit,
-            Err(Failure::Down(_) | Failure::Tape(_)) => return Ok(()),
+    pub fn keep(&self, key: Key, request: &Request<'_>, came: Option<Came>) -> Result<()> {
+        let Some(came) = came else {
+            return Ok(());
         };
         let tape = Tape {
             request: key.request,
@@ -179,14 +197,32 @@ impl Cassette {
     /// # Errors
     /// What had failed then, or there is no tape of it; the nearest one is named.
     pub fn play(&self, request: &Request<'_>) -> std::result::Result<Response, Failure> {
+        match self.fetch(request)? {
+            Came::Answer(response) => Ok(response),
+            Came::Opened | Came::Frame(_) | Came::Ended => Err(self.stray(request)),
+            Came::NoAnswer(told) => Err(Failure::NoAnswer(told)),
+            Came::PastLimit => Err(Failure::PastLimit),
+        }
+    }
+
+    /// What came of a request or next out of a stream when it was recorded, whatever it was.
+    ///
+    /// # Errors
+    /// There is no tape of it.
+    pub fn fetch(&self, request: &Request<'_>) -> std::result::Result<Came, Failure> {
         match self.tapes.get(&self.key(request)) {
-            Some((_, tape)) => match tape.came.clone() {
-                Came::Answer(response) => Ok(response),
-                Came::NoAnswer(told) => Err(Failure::NoAnswer(told)),
-                Came::PastLimit => Err(Failure::PastLimit),
-            },
+            Some((_, tape)) => Ok(tape.came.clone()),
             None => Err(Failure::Tape(self.missing(request))),
         }
+    }
+
+    /// The fault of a tape that holds a part of a stream where none is asked for, or the other way round.
+    pub fn stray(&self, request: &Request<'_>) -> Failure {
+        let (method, path) = (request.method.word(), request.path);
+        Failure::Tape(format!(
+            "the tape of {method} {path} in {} was recorded by another version",
+            self.path.display()
+        ))
     }
 
     fn missing(&self, request: &Request<'_>) -> String {

@@ -7,9 +7,16 @@ mod clock;
 mod limits;
 mod retry;
 mod secret;
+mod stream;
 mod wire;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher as _, RandomState},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,7 +24,7 @@ use serde_json::Value;
 use crate::{domain::halt::Halt, draw::Key, error::Result};
 
 use breaker::{Breaker, Sign};
-use cassette::Cassette;
+use cassette::{Came, Cassette};
 use limits::Limiter;
 use retry::Next;
 use wire::{Answer, Broken, How, Wire};
@@ -25,11 +32,15 @@ use wire::{Answer, Broken, How, Wire};
 pub use clock::Clock;
 pub use limits::Limits;
 pub use secret::Secret;
+pub use stream::{Frame, Opened, Stream};
 
 /// Headers of an answer that are kept: those that name it to its provider.
 const KEPT: [&str; 2] = ["request-id", "x-request-id"];
 /// How much of an answer that cannot be read is shown, in characters.
 const SHOWN: usize = 200;
+
+/// How much of an error's text is told, in characters.
+const TOLD: usize = 300;
 
 /// How one provider is reached.
 #[derive(Debug, Clone)]
@@ -44,6 +55,8 @@ pub struct Settings {
     pub connect: Duration,
     /// Longest time for one exchange; 10 minutes as in the official clients.
     pub total: Duration,
+    /// Longest silence of an open stream; 90 seconds, since providers send signs of life.
+    pub idle: Duration,
     /// Exchanges one request may take. The official clients make 3; 6 keep a third of faults from breaking trials.
     pub tries: u32,
     /// Requests and tokens a minute.
@@ -91,6 +104,7 @@ impl Settings {
             proxy: None,
             connect: Duration::from_secs(5),
             total: Duration::from_secs(600),
+            idle: Duration::from_secs(90),
             tries: 6,
             limits: Limits::default(),
             most_failures: 16,
@@ -228,6 +242,11 @@ impl Client {
         self.breaker.down()
     }
 
+    /// The pace allowed, as far as it was set or told.
+    pub fn allowed(&self) -> Limits {
+        self.limiter.allowed()
+    }
+
     /// Corrects the estimate a request was admitted with.
     pub fn settle(&self, estimated: u64, used: u64) {
         self.limiter.settle(estimated, used);
@@ -241,17 +260,58 @@ impl Client {
         match &self.source {
             Source::Live(wire) => self.ask(wire, request).await,
             Source::Replay(cassette) => cassette.play(request),
-            Source::Closed => Err(Failure::Tape(
-                "this command asks nobody; what it reads was answered before".to_owned(),
-            )),
+            Source::Closed => Err(closed()),
             Source::Record(wire, cassette) => {
                 let key = cassette.key(request);
                 let came = self.ask(wire, request).await;
-                let kept = cassette.keep(key, request, &came);
+                let kept = cassette.keep(key, request, Came::of(&came));
                 kept.map_err(|fault| Failure::Tape(fault.to_string()))?;
                 came
             }
         }
+    }
+
+    /// A word nobody else has, to know again what a run made; played from a recording it is the one of then.
+    ///
+    /// # Errors
+    /// The recording lacks it, or could not be written.
+    pub fn mark(&self, address: Key) -> std::result::Result<String, Failure> {
+        let request = Request {
+            method: Method::Get,
+            path: "mark",
+            headers: &[],
+            body: None,
+            repeat: Repeat::Freely,
+            address,
+            seconds_left: None,
+            tokens: 0,
+        };
+        let fresh = || Response {
+            status: 200,
+            headers: BTreeMap::new(),
+            body: Value::String(format!(
+                "{:016x}",
+                RandomState::new().hash_one(address.draw(0))
+            )),
+            seconds: 0.0,
+        };
+        let came = match &self.source {
+            Source::Live(_) => fresh(),
+            Source::Replay(cassette) => cassette.play(&request)?,
+            Source::Closed => return Err(closed()),
+            Source::Record(_, cassette) => {
+                let came = Ok(fresh());
+                let kept = cassette.keep(cassette.key(&request), &request, Came::of(&came));
+                kept.map_err(|fault| Failure::Tape(fault.to_string()))?;
+                came?
+            }
+        };
+        Ok(came.body.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Waits, as on the clock all its waits are made on.
+    pub async fn wait(&self, time: Duration) {
+        self.clock.wait(time).await;
     }
 
     async fn ask(
@@ -293,21 +353,12 @@ impl Client {
             Failure::NoAnswer(format!("{told} ({times})"))
         };
         match exchange {
-            Ok(answer) => match answer.body {
+            Ok(answer) => match &answer.body {
                 Err(text) if answer.status < 300 => Err(no_answer(format!(
                     "the answer is not JSON: `{}`",
-                    shown(&text)
+                    shown(text)
                 ))),
-                body => Ok(Response {
-                    status: answer.status,
-                    headers: answer
-                        .headers
-                        .into_iter()
-                        .filter(|(name, _)| KEPT.contains(&name.as_str()))
-                        .collect(),
-                    body: body.unwrap_or_else(Value::String),
-                    seconds: answer.seconds,
-                }),
+                _ => Ok(Response::of(answer)),
             },
             Err(broken) => Err(match broken.how {
                 How::PastLimit => Failure::PastLimit,
@@ -316,6 +367,50 @@ impl Client {
                 How::Late => no_answer("no answer in time".to_owned()),
             }),
         }
+    }
+}
+
+fn closed() -> Failure {
+    Failure::Tape("this command asks nobody; what it reads was answered before".to_owned())
+}
+
+impl Response {
+    /// What is kept of an answer.
+    fn of(answer: Answer) -> Self {
+        let headers = answer.headers.into_iter();
+        Self {
+            status: answer.status,
+            headers: headers
+                .filter(|(name, _)| KEPT.contains(&name.as_str()))
+                .collect(),
+            body: answer.body.unwrap_or_else(Value::String),
+            seconds: answer.seconds,
+        }
+    }
+
+    /// Whether it is neither a success nor free of an error, as some gateways send it with a success's status.
+    pub fn is_error(&self) -> bool {
+        !(200..300).contains(&self.status)
+            || self.body.get("type").and_then(Value::as_str) == Some("error")
+            || self.body.get("error").is_some_and(|it| !it.is_null())
+    }
+}
+
+/// What an error's body says, in any of the shapes servers use, on one line.
+pub fn error_told(body: &Value) -> String {
+    let message = ["/error/message", "/error", "/detail", "/message", ""]
+        .iter()
+        .filter_map(|at| body.pointer(at))
+        .find_map(|it| it.as_str().map(str::to_owned))
+        .unwrap_or_else(|| body.to_string());
+    let kind = ["/error/details/error_code", "/error/code", "/error/type"]
+        .iter()
+        .find_map(|at| body.pointer(at)?.as_str());
+    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told: String = line.chars().take(TOLD).collect();
+    match kind {
+        Some(kind) => format!("{kind}: {told}"),
+        None => told,
     }
 }
 

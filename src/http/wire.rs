@@ -25,6 +25,7 @@ pub(super) struct Wire {
     credential: Option<(HeaderName, HeaderValue)>,
     secret: Secret,
     total: Duration,
+    idle: Duration,
 }
 
 /// A whole answer, whatever its status.
@@ -56,6 +57,95 @@ pub(super) enum How {
     Late,
     /// The caller's own time was over.
     PastLimit,
+}
+
+impl Broken {
+    fn plain(how: How, told: &str) -> Self {
+        Self {
+            how,
+            told: told.to_owned(),
+        }
+    }
+}
+
+/// A stream that is open: bytes as they come.
+#[derive(Debug)]
+pub(super) struct Live {
+    response: reqwest::Response,
+    status: u16,
+    headers: BTreeMap<String, String>,
+    began: Instant,
+    /// The caller's own limit, from the opening.
+    ends: Option<Duration>,
+    /// Longest silence.
+    idle: Duration,
+    secret: Secret,
+    taken: usize,
+}
+
+impl Live {
+    /// The next bytes; `None` where the server ended the stream.
+    pub async fn more(&mut self) -> std::result::Result<Option<Vec<u8>>, Broken> {
+        let left = self
+            .ends
+            .map(|ends| ends.saturating_sub(self.began.elapsed()));
+        let wait = left.map_or(self.idle, |left| left.min(self.idle));
+        let chunk = match tokio::time::timeout(wait, self.response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|fault| broken_by(fault, false, &self.secret))?,
+            Err(_) if left.is_some_and(|left| left <= self.idle) => {
+                return Err(Broken::plain(How::PastLimit, ""));
+            }
+            Err(_) => return Err(Broken::plain(How::Late, "the stream fell silent")),
+        };
+        self.taken += chunk.as_ref().map_or(0, |it| it.len());
+        if LARGEST < self.taken {
+            let told = format!("the stream is longer than {LARGEST} bytes");
+            return Err(Broken::plain(How::Cut, &told));
+        }
+        Ok(chunk.map(|it| it.to_vec()))
+    }
+
+    /// Seconds since it was asked for.
+    pub fn seconds(&self) -> f64 {
+        to_thousandths(self.began.elapsed())
+    }
+
+    /// The text without the key.
+    pub fn scrubbed(&self, text: &str) -> String {
+        self.secret.scrub(text).into_owned()
+    }
+
+    /// The rest, as an answer that is no stream.
+    async fn whole(mut self, total: Duration) -> std::result::Result<Answer, Broken> {
+        self.idle = self.idle.min(total);
+        let mut bytes = Vec::new();
+        while let Some(more) = self.more().await? {
+            bytes.extend(more);
+        }
+        let text = self.scrubbed(&String::from_utf8_lossy(&bytes));
+        Ok(Answer {
+            status: self.status,
+            seconds: self.seconds(),
+            headers: self.headers,
+            body: serde_json::from_str(&text).map_err(|_| text),
+        })
+    }
+}
+
+fn broken_by(fault: reqwest::Error, is_past_limit: bool, secret: &Secret) -> Broken {
+    Broken {
+        how: match fault {
+            _ if fault.is_timeout() && is_past_limit => How::PastLimit,
+            _ if fault.is_connect() => How::Unconnected,
+            _ if fault.is_timeout() => How::Late,
+            _ => How::Cut,
+        },
+        told: secret.scrub(&innermost(&fault.without_url())).into_owned(),
+    }
+}
+
+fn to_thousandths(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 impl Wire {
@@ -109,30 +199,17 @@ impl Wire {
             credential,
             secret,
             total: settings.total,
+            idle: settings.idle,
         })
     }
 
     /// Sends a request once and reads the answer to its end.
     pub async fn exchange(&self, request: &Request<'_>) -> std::result::Result<Answer, Broken> {
-        let left = request
-            .seconds_left
-            .and_then(|it| Duration::try_from_secs_f64(it).ok());
-        let deadline = left.map_or(self.total, |left| left.min(self.total));
-        let is_own_limit = deadline < self.total;
+        let (deadline, is_own_limit) = self.deadline(request);
         let began = Instant::now();
-        let broken = |fault: reqwest::Error| Broken {
-            how: match fault {
-                _ if fault.is_timeout() && is_own_limit && deadline <= began.elapsed() => {
-                    How::PastLimit
-                }
-                _ if fault.is_connect() => How::Unconnected,
-                _ if fault.is_timeout() => How::Late,
-                _ => How::Cut,
-            },
-            told: self
-                .secret
-                .scrub(&innermost(&fault.without_url()))
-                .into_owned(),
+        let broken = |fault: reqwest::Error| {
+            let is_past_limit = is_own_limit && deadline <= began.elapsed();
+            self.broken(fault, is_past_limit)
         };
         let mut response = self
             .prepared(request)
@@ -141,14 +218,7 @@ impl Wire {
             .await
             .map_err(broken)?;
         let status = response.status().as_u16();
-        let headers = response
-            .headers()
-            .iter()
-            .filter_map(|(name, value)| {
-                let value = self.secret.scrub(value.to_str().ok()?).into_owned();
-                Some((name.as_str().to_owned(), value))
-            })
-            .collect();
+        let headers = self.headers_of(&response);
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
             bytes.extend_from_slice(&chunk);
@@ -165,8 +235,69 @@ impl Wire {
             status,
             headers,
             body: serde_json::from_str(&text).map_err(|_| text.into_owned()),
-            seconds: (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+            seconds: to_thousandths(began.elapsed()),
         })
+    }
+
+    /// Opens a stream of events. Every answer but a success is read whole instead.
+    pub async fn open(
+        &self,
+        request: &Request<'_>,
+    ) -> std::result::Result<std::result::Result<Live, Answer>, Broken> {
+        let began = Instant::now();
+        let (deadline, is_own_limit) = self.deadline(request);
+        let sent = self
+            .prepared(request)
+            .header("accept", "text/event-stream")
+            .send();
+        let response = match tokio::time::timeout(deadline, sent).await {
+            Ok(response) => response.map_err(|fault| self.broken(fault, false))?,
+            Err(_) if is_own_limit => return Err(Broken::plain(How::PastLimit, "")),
+            Err(_) => {
+                return Err(Broken::plain(
+                    How::Late,
+                    "the stream was not opened in time",
+                ));
+            }
+        };
+        let live = Live {
+            headers: self.headers_of(&response),
+            status: response.status().as_u16(),
+            response,
+            began,
+            ends: request
+                .seconds_left
+                .and_then(|it| Duration::try_from_secs_f64(it).ok()),
+            idle: self.idle,
+            secret: self.secret.clone(),
+            taken: 0,
+        };
+        match live.status {
+            200..=299 => Ok(Ok(live)),
+            _ => live.whole(self.total).await.map(Err),
+        }
+    }
+
+    /// How long one exchange may take, and whether that is the caller's own limit.
+    fn deadline(&self, request: &Request<'_>) -> (Duration, bool) {
+        let left = request
+            .seconds_left
+            .and_then(|it| Duration::try_from_secs_f64(it).ok());
+        let deadline = left.map_or(self.total, |left| left.min(self.total));
+        (deadline, deadline < self.total)
+    }
+
+    fn broken(&self, fault: reqwest::Error, is_past_limit: bool) -> Broken {
+        broken_by(fault, is_past_limit, &self.secret)
+    }
+
+    fn headers_of(&self, response: &reqwest::Response) -> BTreeMap<String, String> {
+        let told = response.headers().iter();
+        told.filter_map(|(name, value)| {
+            let value = self.secret.scrub(value.to_str().ok()?).into_owned();
+            Some((name.as_str().to_owned(), value))
+        })
+        .collect()
     }
 
     fn prepared(&self, request: &Request<'_>) -> reqwest::RequestBuilder {

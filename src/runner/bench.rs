@@ -1,9 +1,9 @@
 //! Everything a trial needs that does not change from trial to trial, and the playing of one.
 
-use std::{borrow::Cow, path::Path, sync::Arc};
+use std::{borrow::Cow, ops::Range, path::Path, sync::Arc};
 
 use crate::{
-    agents::{Agent, Fault, Given, Work},
+    agents::{Agent, Fault, Given, Label, Work},
     domain::{
         advice::{Reading, count_words, read},
         id::{ArmName, Digest, TaskId},
@@ -14,6 +14,7 @@ use crate::{
         tool::Role,
         trial::{Attempt, Grade, Outcome, Stop, Usage},
     },
+    draw::Key,
     environment::{Desk, Place, Scene},
     error::{Error, Result, count},
     files::TemporaryFolder,
@@ -268,6 +269,7 @@ impl Bench {
         } else {
             key.word("agent")
         };
+        let arm_word = self.arm_word(trial);
         let work = |place| Work {
             brief: &brief,
             memory: &given,
@@ -277,12 +279,13 @@ impl Bench {
             keep_events: self.keeps_transcript(trial)
                 || task.canary.is_some()
                 || task.grader.judged().iter().any(|it| it.events),
+            label: Label {
+                task: task.id.as_str(),
+                arm: &arm_word,
+                repeat: trial.repeat,
+            },
         };
-        let judge = self.judge.as_deref();
-        let notes = || given.iter().map(|it| it.learning.text.as_str()).collect();
-        // Nothing couples a judge to the luck of another trial, so its address is the trial's own.
-        let address = trial.own_key(key, arm.name.as_str());
-        let mut hearing = judge.map(|judge| Hearing::new(judge, &brief, notes(), address));
+        let mut hearing = self.hearing((trial, key), arm, &brief);
         let attempt;
         let grade = match (&self.suite.setting, self.scene(trial.task as usize)) {
             (Setting::World(_), Some(scene)) => {
@@ -311,6 +314,44 @@ impl Bench {
             attempt,
             grade,
             judge: hearing.and_then(|it| it.usage()),
+        })
+    }
+
+    /// The judge at a trial; nothing couples it to the luck of another, so its address is the trial's own.
+    fn hearing<'a>(
+        &'a self,
+        (trial, key): (&PlannedTrial, Key),
+        arm: &'a Arm,
+        brief: &'a Brief,
+    ) -> Option<Hearing<'a>> {
+        let judge = self.judge.as_deref()?;
+        let given = self.given_indices(trial, arm).into_iter();
+        let notes = given.map(|it| arm.learnings[usize::from(it)].text.as_str());
+        let address = trial.own_key(key, arm.name.as_str());
+        Some(Hearing::new(judge, brief, notes.collect(), address))
+    }
+
+    /// Dollars a trial may come to, where its agent can say.
+    pub fn forecast(&self, trial: &PlannedTrial) -> Option<Range<f64>> {
+        let task = &self.suite.tasks[trial.task as usize];
+        let arm = &self.arms[usize::from(trial.arm)];
+        let given = self.given(trial, arm);
+        let key = trial.key(self.seed, task.id.as_str(), arm.name.as_str());
+        let scene = self.scene(trial.task as usize);
+        let mut desk = scene.map(|it| Desk::new(Arc::clone(it), key.word("world")));
+        let place = desk.as_mut().map_or(Place::Nowhere, Place::Desk);
+        self.agent.forecast(&Work {
+            brief: &task.brief,
+            memory: &given,
+            store: &arm.store,
+            place,
+            key,
+            keep_events: false,
+            label: Label {
+                task: task.id.as_str(),
+                arm: arm.name.as_str(),
+                repeat: trial.repeat,
+            },
         })
     }
 

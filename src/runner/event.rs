@@ -1,8 +1,11 @@
 //! What a run tells its observers; the only thing they get.
 
-use crate::runner::{
-    journal::Record,
-    plan::{PlannedTrial, Stage},
+use crate::{
+    hosted::Ended,
+    runner::{
+        journal::Record,
+        plan::{PlannedTrial, Stage},
+    },
 };
 
 /// Something that happened.
@@ -45,6 +48,8 @@ pub enum Event {
         /// Learnings it left.
         learnings: usize,
     },
+    /// What was made on the managed-agents platform is removed, as far as it could be.
+    Tidied(Ended),
 }
 
 impl Event {

@@ -14,6 +14,7 @@ use crate::{
     },
     dreaming::Dreamer,
     error::{Error, Result, count, without_place},
+    hosted::Platform,
     promotion::calibration::Calibration,
     scoring::Judge,
     study::plan::Amount,
@@ -27,6 +28,8 @@ pub struct Asked {
     pub agent: Arc<dyn Agent>,
     /// Who dreams.
     pub dreamer: Arc<dyn Dreamer>,
+    /// The managed-agents platform, where one of them works there: what the run makes on it is removed at its end.
+    pub platform: Option<Arc<Platform>>,
     /// Who judges rubrics, where the suite has any; see [`Asked::judged_by`].
     pub judge: Option<Arc<Judge>>,
     /// What that judge was held against.

@@ -20,7 +20,7 @@ use crate::{
         id::ArmName,
         memory::{Learning, Store},
     },
-    error::{Error, Result},
+    error::{Error, Result, count},
     files::Lock,
     formats::memory,
     promotion::selection::unite,
@@ -81,7 +81,35 @@ pub async fn run_reusing(
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Finished>> {
     asked.check_judge()?;
+    let is_read_only = pace.halt.why() == Some(&Why::Reading);
     let _lock = locked(folder, pace)?;
+    let Some(platform) = asked.platform.as_ref().filter(|_| !is_read_only) else {
+        return play_through(asked, earlier, folder, pace, observe).await;
+    };
+    platform.begin(&asked.fingerprint(), folder).await?;
+    let finished = play_through(asked, earlier, folder, pace, observe).await;
+    let is_over = matches!(finished, Ok(Some(_)));
+    let ended = platform.end(is_over, Some(folder)).await?;
+    let changed = ended.changed.clone();
+    observe(&Event::Tidied(ended));
+    match changed.as_slice() {
+        [] => finished,
+        [first, ..] => Err(Error::integrity(format!(
+            "{} on the platform is not what was put there, so arms may have been given something else",
+            count(changed.len(), "store")
+        ))
+        .because(first)
+        .mend("find out who else writes to stores of this workspace, and start afresh with another `--out`")),
+    }
+}
+
+async fn play_through(
+    asked: &Asked,
+    earlier: &Earlier,
+    folder: &Path,
+    pace: &Pace,
+    observe: &mut (dyn FnMut(&Event) + Send),
+) -> Result<Option<Finished>> {
     let mut journal = Journal::resume(&journal::path_in(folder), &asked.fingerprint())?;
     let mut pack = Pack::open(&transcripts::path_in(folder))?;
     let mut bench = Bench::new(

@@ -44,6 +44,7 @@ fn judged(suite: Suite, store: &Store, pairs: u32) -> Conclusion {
     let trials = replay(lab.suite(), &lab.bench.arms, &roster, &amount, 1);
     let records = lab.play(&trials);
     let asked = Asked {
+        platform: None,
         suite: Arc::clone(&lab.bench.suite),
         agent: Arc::new(Embedded::new(Policy::Planner)),
         dreamer: Arc::new(Reference),

@@ -73,12 +73,12 @@ pub fn asks(seen: &Seen) -> Asks {
     }
 }
 
-/// The first message of a request.
+/// The first message of a request, whether it is a text or a list of parts.
 pub fn first_message(seen: &Seen) -> String {
-    seen.body["messages"][0]["content"].as_str().map_or_else(
-        || seen.body["messages"][0]["content"].to_string(),
-        str::to_owned,
-    )
+    let content = &seen.body["messages"][0]["content"];
+    let parts = content.as_array().into_iter().flatten();
+    let text: String = parts.filter_map(|it| it["text"].as_str()).collect();
+    content.as_str().map_or(text, str::to_owned)
 }
 
 /// A reply of these words.
@@ -151,6 +151,7 @@ pub fn asked(
         suite: Arc::new(load_suite(folder, None).unwrap()),
         agent: Arc::new(Chat::new(model(server, |_| {}), Delivery::Context)),
         dreamer,
+        platform: None,
         judge: None,
         calibration: None,
         memory: None,

@@ -91,6 +91,7 @@ fn scripted(task: &Task, scene: &Arc<Scene>, script: Script) -> (bool, bool) {
         place: Place::Desk(&mut desk),
         key,
         keep_events: false,
+        label: dreameval::agents::Label::default(),
     };
     let runtime = Builder::new_current_thread().build().unwrap();
     let attempt = runtime.block_on(script.attempt(work)).unwrap();
@@ -340,6 +341,7 @@ fn traces(name: &str, workers: usize) -> Digest {
 
 fn asked(suite: Suite) -> Asked {
     Asked {
+        platform: None,
         suite: Arc::new(suite),
         agent: Arc::new(Embedded::new(Policy::Planner)),
         dreamer: Arc::new(Reference),

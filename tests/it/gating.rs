@@ -120,6 +120,7 @@ fn judged(name: &'static str, before: &Store, store: &Store, seed: u64) -> (Gate
     let trials = replay(lab.suite(), &lab.bench.arms, &roster, &GATE, seed);
     let records = lab.play(&trials);
     let asked = Asked {
+        platform: None,
         suite: Arc::clone(&lab.bench.suite),
         agent: Arc::new(Embedded::new(Agent::Planner)),
         dreamer: Arc::new(Reference),

@@ -15,6 +15,8 @@ mod broken_suites;
 #[cfg(test)]
 mod broken_tables;
 #[cfg(test)]
+mod calibrated;
+#[cfg(test)]
 mod canaries;
 #[cfg(test)]
 mod catalogue;
@@ -37,6 +39,12 @@ mod fresh_worlds;
 #[cfg(test)]
 mod gating;
 #[cfg(test)]
+mod hosted_faults;
+#[cfg(test)]
+mod hosted_room;
+#[cfg(test)]
+mod hosted_runs;
+#[cfg(test)]
 mod hostile_names;
 #[cfg(test)]
 mod judged;
@@ -58,6 +66,8 @@ mod oracle;
 mod planted_learnings;
 #[cfg(test)]
 mod plants;
+#[cfg(test)]
+mod platform;
 #[cfg(test)]
 mod program;
 #[cfg(test)]

@@ -86,6 +86,7 @@ fn results(suite: Suite) -> Results {
     let records: Vec<Record> = lab.play(&trials);
     let completed = completed(&records);
     let asked = Asked {
+        platform: None,
         suite: Arc::clone(&lab.bench.suite),
         agent: Arc::new(Embedded::new(Policy::Planner)),
         dreamer: Arc::new(Reference),

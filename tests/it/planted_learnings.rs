@@ -397,6 +397,7 @@ impl Planted {
         let trials = replay(lab.suite(), &lab.bench.arms, &roster, &GATE, seed);
         let records = lab.play(&trials);
         let asked = Asked {
+            platform: None,
             suite: Arc::clone(&lab.bench.suite),
             agent: Arc::new(Embedded::new(Policy::Planner)),
             dreamer: Arc::new(Reference),

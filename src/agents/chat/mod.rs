@@ -1,29 +1,34 @@
 //! A language model as an agent: it is given the brief and its notes, calls the desk's tools, and ends in its own words.
 
-mod followed;
-mod prompt;
-mod toolbox;
+use std::ops::Range;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
-    agents::{Agent, Boxed, Fault, Work},
+    agents::{
+        Agent, Boxed, Fault, Work,
+        followed::followed,
+        hands::Hands,
+        prompt::{self, Notes},
+        toolbox::{Things, Toolbox},
+    },
     chat::{self, End, Message, Model, Reply, Tally, ToolCall, ToolResult, Turn},
     domain::{
         suite::Setting,
-        task::Brief,
         trial::{Attempt, Stop, Usage},
     },
     draw::Key,
-    environment::{Desk, Place},
+    environment::Place,
 };
-
-use toolbox::Toolbox;
 
 /// How often a reply that was cut short is asked for again with twice the tokens.
 const RAISES: u32 = 3;
 const NO_WORKSPACE: &str =
     "a chat model has no tools for a workspace yet; it plays suites with a world or with none";
+/// What a forecast takes for granted: bytes of a token, turns of a quick attempt, tokens each turn adds.
+const BYTES_A_TOKEN: u64 = 4;
+const FEW_TURNS: u64 = 4;
+const TOKENS_A_TURN: u64 = 150;
 /// How often a model may pause to go on.
 const PAUSES: u32 = 20;
 
@@ -68,30 +73,24 @@ impl Chat {
                 return Err(NO_WORKSPACE.into());
             }
         };
-        let toolbox = desk
-            .as_deref()
-            .map_or_else(Toolbox::default, |desk| Toolbox::of(desk, work.brief));
-        let system = prompt::system(work.brief, desk.as_deref());
+        let toolbox = desk.as_deref().map_or_else(Toolbox::default, |desk| {
+            Toolbox::of(desk, Things::Of(work.brief), &[])
+        });
+        let system = prompt::system(work.brief, desk.as_deref(), Notes::InMessage);
         let first = prompt::first_message(work.brief, work.memory, desk.as_deref());
         let mut talk = Talk {
             model: &self.model,
-            brief: work.brief,
             address: work.key,
-            desk,
-            toolbox,
+            hands: Hands::new(work.brief, desk, toolbox, work.keep_events),
             messages: vec![Message::User(first)],
             tally: Tally::default(),
-            events: work.keep_events.then(Vec::new),
-            strays: 0,
         };
         let (stop, answer) = talk.run(&system).await.map_err(|told| Fault {
             told,
             usage: Some(talk.usage(0)),
         })?;
-        let followed = talk
-            .desk
-            .as_deref()
-            .map_or_else(Vec::new, |desk| followed::followed(work.memory, desk));
+        let desk = talk.hands.desk.as_deref();
+        let followed = desk.map_or_else(Vec::new, |desk| followed(work.memory, desk));
         let given = work.memory.iter();
         Ok(Attempt {
             answer,
@@ -99,7 +98,7 @@ impl Chat {
             usage: talk.usage(given.map(|it| it.reading.words).sum()),
             surfaced: (0..).take(work.memory.len()).collect(),
             followed,
-            events: talk.events.unwrap_or_default(),
+            events: talk.hands.events.unwrap_or_default(),
         })
     }
 }
@@ -128,6 +127,41 @@ impl Agent for Chat {
         false
     }
 
+    fn forecast(&self, work: &Work<'_>) -> Option<Range<f64>> {
+        let choice = self.model.choice();
+        let price = choice.prices.of(&choice.model)?;
+        let desk = match &work.place {
+            Place::Desk(desk) => Some(&**desk),
+            Place::Nowhere | Place::Workspace(_) => None,
+        };
+        let toolbox = desk.map_or_else(Toolbox::default, |desk| {
+            Toolbox::of(desk, Things::Of(work.brief), &[])
+        });
+        let tools = toolbox.tools().iter();
+        let bytes = prompt::system(work.brief, desk, Notes::InMessage).len()
+            + prompt::first_message(work.brief, work.memory, desk).len()
+            + tools
+                .map(|it| it.name.len() + it.about.len() + it.schema.to_string().len())
+                .sum::<usize>();
+        let first = bytes as u64 / BYTES_A_TOKEN;
+        let most = u64::from(work.brief.limits.steps) + 1;
+        let least = if desk.is_some() {
+            FEW_TURNS.min(most)
+        } else {
+            1
+        };
+        let most = if desk.is_some() { most } else { 1 };
+        let dollars = |turns: u64| {
+            let input = (0..turns).map(|turn| first + turn * TOKENS_A_TURN).sum();
+            price.cost(&chat::Tokens {
+                input: Some(input),
+                output: Some(turns * TOKENS_A_TURN),
+                ..chat::Tokens::default()
+            })
+        };
+        Some(dollars(least)?..dollars(most)?)
+    }
+
     fn refuses(&self, setting: &Setting) -> Option<String> {
         match setting {
             Setting::Workspace { .. } => Some(NO_WORKSPACE.to_owned()),
@@ -143,16 +177,10 @@ impl Agent for Chat {
 /// One attempt under way.
 struct Talk<'a> {
     model: &'a Model,
-    brief: &'a Brief,
     address: Key,
-    desk: Option<&'a mut Desk>,
-    toolbox: Toolbox,
+    hands: Hands<'a>,
     messages: Vec<Message>,
     tally: Tally,
-    /// `None` where nobody asked for them.
-    events: Option<Vec<Value>>,
-    /// Calls that named nothing there is.
-    strays: u32,
 }
 
 impl Talk<'_> {
@@ -163,14 +191,14 @@ impl Talk<'_> {
         let (mut max_tokens, mut pauses) = (usual, 0);
         loop {
             // Only the exchanges that were answered count: waits for a busy provider are not the agent's doing.
-            let left = f64::from(self.brief.limits.seconds) - self.tally.seconds();
+            let left = f64::from(self.hands.brief.limits.seconds) - self.tally.seconds();
             if left <= 0.0 {
                 return Ok((Stop::Seconds, None));
             }
             let turn = Turn {
                 system,
                 messages: &self.messages,
-                tools: self.toolbox.tools(),
+                tools: self.hands.toolbox.tools(),
                 max_tokens,
             };
             let reply = match self.model.turn(&turn, self.address, Some(left)).await {
@@ -212,7 +240,7 @@ impl Talk<'_> {
     fn act(&mut self, calls: &[ToolCall]) -> Option<Stop> {
         let mut results = Vec::with_capacity(calls.len());
         for call in calls {
-            let Some((text, is_error)) = self.call(call) else {
+            let Some((text, is_error)) = self.hands.call(call) else {
                 return Some(Stop::Steps);
             };
             results.push(ToolResult {
@@ -225,68 +253,15 @@ impl Talk<'_> {
         None
     }
 
-    /// What a call came to and whether that is a failure; `None` where no step is left for it.
-    fn call(&mut self, call: &ToolCall) -> Option<(String, bool)> {
-        let Some(desk) = self.desk.as_deref_mut() else {
-            return self.stray(call, "there are no tools here: answer in words".to_owned());
-        };
-        match self.toolbox.call(call, desk, self.brief) {
-            Ok(made) => {
-                desk.call(made)?;
-                let [used, result] = desk.last_events()?;
-                let text = result
-                    .get("content")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                let is_error = result.get("is_error").and_then(Value::as_bool) == Some(true);
-                let said = (text.to_owned(), is_error);
-                if let Some(events) = &mut self.events {
-                    events.extend([used, result]);
-                }
-                Some(said)
-            }
-            Err(told) => self.stray(call, told),
-        }
-    }
-
-    /// A call that names nothing there is: it costs a step, and says how to mend it.
-    fn stray(&mut self, call: &ToolCall, told: String) -> Option<(String, bool)> {
-        let is_paid = match self.desk.as_deref_mut() {
-            Some(desk) => desk.misuse(),
-            None => self.strays < self.brief.limits.steps,
-        };
-        if !is_paid {
-            return None;
-        }
-        if let Some(events) = &mut self.events {
-            let id = format!("stray-{}", self.strays);
-            let input = call
-                .input
-                .as_ref()
-                .map_or_else(|text| json!(text), Value::clone);
-            events.push(
-                json!({"type": "agent.tool_use", "id": id, "name": call.name, "input": input}),
-            );
-            events.push(json!({
-                "type": "agent.tool_result",
-                "tool_use_id": id,
-                "is_error": true,
-                "content": told,
-            }));
-        }
-        self.strays += 1;
-        Some((told, true))
-    }
-
     fn tell_words(&mut self, text: &str) {
-        if let Some(events) = self.events.as_mut().filter(|_| !text.is_empty()) {
+        if let Some(events) = self.hands.events.as_mut().filter(|_| !text.is_empty()) {
             let content = json!([{"type": "text", "text": text}]);
             events.push(json!({"type": "agent.message", "content": content}));
         }
     }
 
     fn tell_request(&mut self, reply: &Reply) {
-        let Some(events) = &mut self.events else {
+        let Some(events) = &mut self.hands.events else {
             return;
         };
         let end = match &reply.end {
@@ -316,10 +291,9 @@ impl Talk<'_> {
     }
 
     fn usage(&self, words_read: u32) -> Usage {
-        let desk = self.desk.as_deref();
         Usage {
-            steps: Some(desk.map_or(self.strays, Desk::steps)),
-            tool_errors: Some(desk.map_or(self.strays, Desk::tool_errors)),
+            steps: Some(self.hands.steps()),
+            tool_errors: Some(self.hands.tool_errors()),
             words_read: Some(words_read),
             ..self.tally.usage()
         }

@@ -27,6 +27,8 @@ pub enum Command {
     Compare(Box<CompareArgs>),
     /// Dream once over sessions and a store
     Dream(DreamArgs),
+    /// Try a model's key, name, tools and limits with one cheap call, before anything is spent
+    Doctor(DoctorArgs),
     /// Read a suite and prove its ruler with expert, idler and spammer
     Check(CheckArgs),
     /// Judge a finished run: 0 pass, 1 fail, 3 not enough evidence
@@ -78,12 +80,12 @@ pub struct RunArgs {
     #[arg(required_unless_present = "resume")]
     pub suite: Option<PathBuf>,
     /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step),
-    /// anthropic:MODEL or openai:MODEL (docs/models.md), or command:PROGRAM, which is run for each attempt
-    /// (docs/programs.md)
+    /// anthropic:MODEL or openai:MODEL (docs/models.md), hosted:MODEL on the managed-agents platform (docs/hosted.md),
+    /// or command:PROGRAM, which is run for each attempt (docs/programs.md)
     #[arg(long, default_value = "embedded")]
     pub agent: String,
     /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
-    /// and hoarder (appends every lesson), or command:PROGRAM
+    /// and hoarder (appends every lesson), hosted:MODEL (docs/hosted.md), or command:PROGRAM
     #[arg(long, default_value = "embedded")]
     pub dreamer: String,
     /// Give programs this environment variable, too; may be given more than once
@@ -248,12 +250,30 @@ pub struct DreamArgs {
     /// Where the new store goes; must be new or empty
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Who dreams: embedded, the controls null, shuffler and hoarder, or command:PROGRAM (docs/programs.md)
+    /// Who dreams: embedded, the controls null, shuffler and hoarder, hosted:MODEL (docs/hosted.md), or
+    /// command:PROGRAM (docs/programs.md)
     #[arg(long, default_value = "embedded")]
     pub dreamer: String,
     /// Give a dreaming program this environment variable, too; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,
+    #[command(flatten)]
+    /// How models are reached.
+    pub models: ModelArgs,
+}
+
+/// `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Who would attempt: anthropic:MODEL or openai:MODEL, or command:PROGRAM
+    #[arg(long)]
+    pub agent: String,
+    /// Give programs this environment variable, too; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub pass_env: Vec<String>,
+    #[command(flatten)]
+    /// How models are reached.
+    pub models: ModelArgs,
 }
 
 /// `check`.
@@ -321,7 +341,7 @@ pub struct CycleArgs {
     #[arg(long, default_value = "embedded")]
     pub agent: String,
     /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
-    /// and hoarder (appends every lesson), or command:PROGRAM
+    /// and hoarder (appends every lesson), hosted:MODEL (docs/hosted.md), or command:PROGRAM
     #[arg(long, default_value = "embedded")]
     pub dreamer: String,
     /// Give programs this environment variable, too; may be given more than once

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    agents::{Agent as _, Work, scripted::Script},
+    agents::{Agent as _, Label, Work, scripted::Script},
     cli::{args::CheckArgs, commands::runtime, exit::Exit, speech},
     domain::{
         memory::Store,
@@ -162,6 +162,7 @@ async fn play(task: &Task, scene: &Arc<Scene>, script: Script, key: Key) -> Resu
         place: Place::Desk(&mut desk),
         key,
         keep_events: false,
+        label: Label::default(),
     };
     let attempt = script
         .attempt(work)

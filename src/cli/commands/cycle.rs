@@ -365,11 +365,7 @@ impl Pass<'_> {
 
     /// Why the store in force should not have been put there: it surely does worse than none at all.
     fn disagrees(&self, conclusion: &Conclusion) -> Option<String> {
-        let objection = conclusion
-            .judged
-            .as_ref()
-            .and_then(|it| it.objection.as_ref());
-        if objection.is_some() {
+        if conclusion.objection().is_some() {
             return None;
         }
         let mut comparisons = conclusion.evidence.comparisons.iter();

@@ -1,19 +1,29 @@
 //! `dream`: sessions and a store in, another store out.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     cli::{
         args::DreamArgs,
-        commands::{runtime, settle},
+        commands::{
+            reach::{Reach, names_hosted},
+            run::listen,
+            runtime, settle,
+        },
         exit::Exit,
+        progress::tidied,
         speech,
     },
     domain::{
         dream::{Action, Dream},
+        halt::Halt,
         memory::Store,
         session::Session,
     },
+    dreaming::Dreamer as _,
     error::{Error, Result, count},
     files,
     formats::{
@@ -29,7 +39,6 @@ use crate::{
 
 /// Dreams once and writes the new store; the input is proven untouched.
 pub fn dream(args: &DreamArgs) -> Result<Exit> {
-    let dreamer = settle::dreamer(&args.dreamer, &settle::passed(&args.pass_env)?, 1)?;
     let store = args
         .memory
         .as_deref()
@@ -44,7 +53,7 @@ pub fn dream(args: &DreamArgs) -> Result<Exit> {
         );
     }
     let sessions = read_sessions(&args.sessions)?;
-    let dream = runtime()?.block_on(dreamer.dream(&sessions, &store))?;
+    let dream = slept(args, &sessions, &store)?;
     if let Some(path) = &args.memory
         && read_store(path)?.digest() != dream.input_before
     {
@@ -58,6 +67,28 @@ pub fn dream(args: &DreamArgs) -> Result<Exit> {
     files::write(&log_path, format!("{log}\n").as_bytes())?;
     speech::answer(&summary(&dream, &args.out, &log_path));
     Ok(Exit::Done)
+}
+
+/// The dream of whoever was typed. What it made on the managed-agents platform is removed, however it went.
+fn slept(args: &DreamArgs, sessions: &[Session], store: &Store) -> Result<Dream> {
+    let word = &args.dreamer;
+    if !names_hosted(word) {
+        let dreamer = settle::dreamer(word, &settle::passed(&args.pass_env)?, 1)?;
+        return runtime()?.block_on(dreamer.dream(sessions, store));
+    }
+    let halt = Arc::new(Halt::default());
+    let reach = Reach::new(&settle::network(&args.models), word, &halt)?;
+    let platform = reach.platform(word)?;
+    let dreamer = reach.hosted_dreamer(word, &platform)?;
+    runtime()?.block_on(async {
+        tokio::spawn(listen(Arc::clone(&halt)));
+        let dream = dreamer.dream(sessions, store).await;
+        let ended = platform.end(true, None).await?;
+        if let Some(told) = tidied(&ended) {
+            speech::remark(&told);
+        }
+        dream
+    })
 }
 
 /// What is kept of a dream beside its store.

@@ -6,11 +6,14 @@ use crate::{
     agents::{
         Agent,
         chat::{Chat, Delivery},
+        hosted::{self, Hosted},
     },
-    chat::{Listed, Model, Provider, Table},
+    chat::{HOSTED, Listed, Model, Provider, Table},
     domain::halt::{Halt, Why},
-    error::Result,
+    dreaming::hosted::HostedDreamer,
+    error::{Error, Result},
     files,
+    hosted::{Connection, Platform},
     http::{Secret, Settings, Transport},
     scoring::{Judge, VOTES},
     study::asked::Network,
@@ -40,13 +43,15 @@ impl Reach {
             Some(path) => Table::parse(&files::read_text(Path::new(path))?, Path::new(path))?,
             None => Table::default(),
         };
-        let provider = names_model(first)
-            .then(|| Provider::of(first))
-            .transpose()?;
+        let provider = match first {
+            first if names_hosted(first) => Some(Provider::Anthropic),
+            first if names_model(first) => Some(Provider::of(first)?.0),
+            _ => None,
+        };
         Ok(Self {
             network: network.clone(),
             table,
-            provider: provider.map(|(provider, _)| provider),
+            provider,
             halt: Arc::clone(halt),
         })
     }
@@ -61,6 +66,7 @@ impl Reach {
             mut choice,
             limits,
             key_variable,
+            ..
         } = self.table.of(provider, &model);
         if self.provider == Some(provider) && self.network.base_url.is_some() {
             choice.base_url.clone_from(&self.network.base_url);
@@ -95,6 +101,61 @@ impl Reach {
         Judge::new(self.model(word)?, votes.unwrap_or(VOTES))
     }
 
+    /// The managed-agents platform, as the table reaches the model of this word.
+    ///
+    /// # Errors
+    /// Its key is missing, or the connection cannot be prepared.
+    pub fn platform(&self, word: &str) -> Result<Arc<Platform>> {
+        let listed = self.hosted(word)?;
+        let transport = self.transport();
+        let own = self.network.base_url.clone();
+        let is_asked = matches!(transport, Transport::Live | Transport::Record(_));
+        let connection = Connection {
+            base_url: own.or(listed.choice.base_url),
+            key: is_asked.then(|| key(&listed.key_variable)).flatten(),
+            key_variable: listed.key_variable,
+            version: listed.choice.version,
+        };
+        let settings = Settings {
+            halt: Arc::clone(&self.halt),
+            limits: listed.limits,
+            transport,
+            ..Settings::new("")
+        };
+        Ok(Arc::new(Platform::new(connection, settings)?))
+    }
+
+    /// An agent on the platform.
+    ///
+    /// # Errors
+    /// No model is named.
+    pub fn hosted_agent(&self, word: &str, platform: &Arc<Platform>) -> Result<Arc<dyn Agent>> {
+        let listed = self.hosted(word)?;
+        let choice = hosted::Choice {
+            model: listed.choice.model,
+            effort: listed.effort,
+            budget_cents: listed.session_budget_cents,
+            outcome: None,
+        };
+        Ok(Arc::new(Hosted::new(Arc::clone(platform), choice)))
+    }
+
+    /// A dreamer on the platform.
+    ///
+    /// # Errors
+    /// No model is named.
+    pub fn hosted_dreamer(&self, word: &str, platform: &Arc<Platform>) -> Result<HostedDreamer> {
+        let choice = self.hosted(word)?.choice;
+        HostedDreamer::new(Arc::clone(platform), choice.model, None, choice.prices)
+    }
+
+    fn hosted(&self, word: &str) -> Result<Listed> {
+        match word.strip_prefix(HOSTED).map(str::trim) {
+            Some(model) if !model.is_empty() => Ok(self.table.hosted(model)),
+            _ => Err(Error::usage("no model is named").mend("such as `hosted:claude-opus-5`")),
+        }
+    }
+
     /// Where answers come from.
     pub fn transport(&self) -> Transport {
         let network = &self.network;
@@ -110,6 +171,11 @@ impl Reach {
 /// Whether a word names a model.
 pub fn names_model(word: &str) -> bool {
     PROVIDERS.iter().any(|it| word.starts_with(it))
+}
+
+/// Whether a word names a model of the managed-agents platform.
+pub fn names_hosted(word: &str) -> bool {
+    word.starts_with(HOSTED)
 }
 
 #[expect(

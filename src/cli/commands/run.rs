@@ -44,6 +44,9 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         }
         None => {
             let asked = settle::asked(settle::typed(args)?, &halt)?;
+            if args.bounds.max_cost.is_some() {
+                forecast::check_priced(&asked)?;
+            }
             if args.plan {
                 speech::answer(&forecast::tell(&asked)?);
                 return Ok(Exit::Done);
@@ -217,7 +220,7 @@ pub fn ended_early(halt: &Halt) -> (String, Exit) {
 }
 
 /// The first interrupt ends the run after the trials under way; the second ends it at once.
-async fn listen(halt: Arc<Halt>) {
+pub async fn listen(halt: Arc<Halt>) {
     if interrupt().await {
         speech::remark("ending after the trials under way; interrupt again to end at once");
         halt.set(Why::Interrupted);

@@ -13,7 +13,7 @@ use crate::{
     },
     cli::{
         args::{ModelArgs, Preset, RunArgs},
-        commands::reach::{Reach, names_model},
+        commands::reach::{Reach, names_hosted, names_model},
     },
     domain::{halt::Halt, id::ArmName, memory::Store, suite::Suite},
     draw::Key,
@@ -24,6 +24,7 @@ use crate::{
         memory::{read_store, write_store},
         suite::load_suite,
     },
+    hosted::Platform,
     process::{PREFIX, Program, is_set},
     promotion::{
         calibration::Calibration,
@@ -128,8 +129,50 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
         .as_ref()
         .map(|path| read_store(Path::new(path)))
         .transpose()?;
+    let (arms, extra) = arms(&typed.arms)?;
+    if memory.is_some() && !arms.iter().any(|it| it == "dreamed") {
+        return Err(Error::usage("`--memory` gives the store of arm `dreamed`, which is not among `--arms`")
+            .mend("add `dreamed` to `--arms`, or give the store as an arm of its own: `--arms name=STORE`"));
+    }
+    let calibration = typed
+        .calibration
+        .as_ref()
+        .map(|it| calibration(Path::new(it)));
+    let platform = platform(&typed, halt)?;
+    let mut asked = Asked {
+        agent: fitting_agent(&typed, &suite, &way, platform.as_ref())?,
+        dreamer: match &platform {
+            Some(platform) if names_hosted(&typed.dreamer) => {
+                let reach = Reach::new(&typed.network, &typed.dreamer, halt)?;
+                Arc::new(reach.hosted_dreamer(&typed.dreamer, platform)?)
+            }
+            _ => dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
+        },
+        platform,
+        suite,
+        judge: None,
+        calibration: calibration.transpose()?,
+        memory,
+        arms,
+        extra,
+        amount: Amount {
+            practice_repeats: typed.practice_repeats,
+            repeats: typed.repeats,
+            pairs: typed.pairs,
+        },
+        seed: typed.seed,
+        tries_dropped: typed.tries_dropped,
+        typed,
+    };
+    asked.judged_by(judge);
+    asked.check_judge()?;
+    Ok(asked)
+}
+
+/// The arms that were typed: built-in names, and stores with names of their own.
+fn arms(typed: &[String]) -> Result<(Vec<String>, Vec<(ArmName, Store)>)> {
     let (mut arms, mut extra) = (Vec::new(), Vec::new());
-    for arm in &typed.arms {
+    for arm in typed {
         match arm.split_once('=') {
             Some((name, path)) => extra.push(own_arm(name, path)?),
             None if ARMS.contains(&arm.as_str()) => arms.push(arm.clone()),
@@ -154,42 +197,15 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
                 .mend("an arm is replayed once; for more attempts give `--repeats`"),
         );
     }
-    if memory.is_some() && !arms.iter().any(|it| it == "dreamed") {
-        return Err(Error::usage("`--memory` gives the store of arm `dreamed`, which is not among `--arms`")
-            .mend("add `dreamed` to `--arms`, or give the store as an arm of its own: `--arms name=STORE`"));
-    }
-    let calibration = typed
-        .calibration
-        .as_ref()
-        .map(|it| calibration(Path::new(it)));
-    let mut asked = Asked {
-        agent: fitting_agent(&typed, &suite, &way)?,
-        dreamer: dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
-        suite,
-        judge: None,
-        calibration: calibration.transpose()?,
-        memory,
-        arms,
-        extra,
-        amount: Amount {
-            practice_repeats: typed.practice_repeats,
-            repeats: typed.repeats,
-            pairs: typed.pairs,
-        },
-        seed: typed.seed,
-        tries_dropped: typed.tries_dropped,
-        typed,
-    };
-    asked.judged_by(judge);
-    asked.check_judge()?;
-    Ok(asked)
+    Ok((arms, extra))
 }
 
 /// The first model that was typed, which `--base-url` is meant for; nothing where there is none.
 fn first_model(typed: &Typed) -> &str {
     let judge = typed.judge.as_deref().unwrap_or_default();
     let mut words = [typed.agent.as_str(), judge, &typed.dreamer].into_iter();
-    words.find(|it| names_model(it)).unwrap_or_default()
+    let first = words.find(|it| names_model(it) || names_hosted(it));
+    first.filter(|it| names_model(it)).unwrap_or_default()
 }
 
 /// The judge that was typed, where the suite has anything to judge.
@@ -212,9 +228,26 @@ pub fn calibration(path: &Path) -> Result<Calibration> {
     Calibration::parse(&files::read_text(path)?, path)
 }
 
+/// The managed-agents platform, where agent or dreamer work there: one for both, so that what they make is kept and
+/// removed together.
+fn platform(typed: &Typed, halt: &Arc<Halt>) -> Result<Option<Arc<Platform>>> {
+    let words = [&typed.agent, &typed.dreamer];
+    let word = words.into_iter().find(|it| names_hosted(it));
+    word.map(|word| Reach::new(&typed.network, word, halt)?.platform(word))
+        .transpose()
+}
+
 /// The agent that was typed, if it can play this suite.
-fn fitting_agent(typed: &Typed, suite: &Suite, way: &Reach) -> Result<Arc<dyn Agent>> {
-    let agent = agent(typed, way)?;
+fn fitting_agent(
+    typed: &Typed,
+    suite: &Suite,
+    way: &Reach,
+    platform: Option<&Arc<Platform>>,
+) -> Result<Arc<dyn Agent>> {
+    let agent = match platform {
+        Some(platform) if names_hosted(&typed.agent) => way.hosted_agent(&typed.agent, platform)?,
+        _ => agent(typed, way)?,
+    };
     match agent.refuses(&suite.setting) {
         None => Ok(agent),
         Some(why) => Err(
@@ -296,15 +329,23 @@ fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
 }
 
 /// Agents by name; models and programs beside them.
-const AGENTS: [&str; 5] = [
+const AGENTS: [&str; 6] = [
     "embedded",
     "forager",
     "anthropic:MODEL",
     "openai:MODEL",
+    "hosted:MODEL",
     "command:PROGRAM",
 ];
 /// Dreamers by name; programs beside them.
-const DREAMERS: [&str; 5] = ["embedded", "null", "shuffler", "hoarder", "command:PROGRAM"];
+const DREAMERS: [&str; 6] = [
+    "embedded",
+    "null",
+    "shuffler",
+    "hoarder",
+    "hosted:MODEL",
+    "command:PROGRAM",
+];
 
 fn agent(typed: &Typed, way: &Reach) -> Result<Arc<dyn Agent>> {
     if let Some(program) = typed.agent.strip_prefix(PREFIX) {

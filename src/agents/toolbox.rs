@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    agents::chat::prompt,
+    agents::prompt,
     chat::{Tool, ToolCall},
     domain::{
         task::Brief,
@@ -16,6 +16,15 @@ use crate::{
 /// The longest name of a tool that every provider takes.
 const LONGEST_NAME: usize = 64;
 
+/// What the tools say they can be used on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Things<'a> {
+    /// The things of this brief, by name.
+    Of(&'a Brief),
+    /// Anything, so that all tasks of a role have the same tools.
+    Any,
+}
+
 /// The tools of one role, as a model may call them.
 #[derive(Debug, Default)]
 pub(super) struct Toolbox {
@@ -25,17 +34,18 @@ pub(super) struct Toolbox {
 }
 
 impl Toolbox {
-    /// The tools of the desk's role.
-    pub fn of(desk: &Desk, brief: &Brief) -> Self {
+    /// The tools of the desk's role, under none of the names that are `taken`.
+    pub fn of(desk: &Desk, things: Things<'_>, taken: &[&str]) -> Self {
         let book = desk.handbook();
-        let mut names: Vec<String> = Vec::with_capacity(book.tools.len());
+        let mut names: Vec<String> = taken.iter().map(|it| (*it).to_owned()).collect();
         for tool in &book.tools {
             names.push(plain_name(&tool.name, &names));
         }
+        names.drain(..taken.len());
         let tools = book.roles[desk.role()].tools.iter().map(|index| Tool {
             name: names[*index].clone(),
             about: prompt::about(book, *index),
-            schema: schema(desk, brief, *index),
+            schema: schema(desk, things, *index),
         });
         Self {
             tools: tools.collect(),
@@ -93,11 +103,15 @@ impl Toolbox {
     }
 }
 
-fn schema(desk: &Desk, brief: &Brief, tool: usize) -> Value {
+fn schema(desk: &Desk, things: Things<'_>, tool: usize) -> Value {
     let tool = &desk.handbook().tools[tool];
     let on = on(&tool.arguments);
+    let setup = match things {
+        Things::Of(brief) => brief.setup.as_slice(),
+        Things::Any => &[],
+    };
     let things: Vec<&str> = (0..desk.entities())
-        .zip(&brief.setup)
+        .zip(setup)
         .filter(|(index, _)| tool.works_on(desk.kind(*index)))
         .map(|(_, entity)| entity.name.as_str())
         .collect();

@@ -9,17 +9,32 @@ use crate::{
 /// What stands where an arm has no notes.
 const NO_NOTES: &str = "(none)";
 
+/// How notes reach a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Notes {
+    /// They stand in its first message.
+    InMessage,
+    /// They lie in a folder it can read.
+    InFolder,
+}
+
 /// What the model is to be: the same for every task of a role, so that providers can keep it in their caches.
-pub(super) fn system(brief: &Brief, desk: Option<&Desk>) -> String {
+pub(super) fn system(brief: &Brief, desk: Option<&Desk>, notes: Notes) -> String {
     let role = &brief.role;
+    let given = match notes {
+        Notes::InMessage => {
+            "You are given one task and, where there are any, notes from earlier work."
+        }
+        Notes::InFolder => {
+            "You are given one task. Notes from earlier work, where there are any, lie in your memory folder: look \
+             there before you begin."
+        }
+    };
     let Some(desk) = desk else {
-        return format!(
-            "You work as {role}. You are given one task and, where there are any, notes from earlier work. \
-             Your last message is taken as the answer."
-        );
+        return format!("You work as {role}. {given} Your last message is taken as the answer.");
     };
     let mut text = format!(
-        "You work as {role}. You are given one task and, where there are any, notes from earlier work.\n\
+        "You work as {role}. {given}\n\
          Do the task with the tools. Each call works on one thing that lies on the desk, and its result comes at \
          once. A call that fails costs as much as one that succeeds.\n\
          When the task is done, or nothing more can be done, say so in a short message and call no tool."
@@ -42,10 +57,15 @@ pub(super) fn first_message(brief: &Brief, memory: &[Given<'_>], desk: Option<&D
     } else {
         notes.join("\n\n")
     };
-    let mut text = format!(
+    format!(
         "Notes from earlier work:\n\n{notes}\n\nThe task:\n\n{}",
-        brief.prompt
-    );
+        task(brief, desk)
+    )
+}
+
+/// The task alone.
+pub(super) fn task(brief: &Brief, desk: Option<&Desk>) -> String {
+    let mut text = brief.prompt.clone();
     if !brief.setup.is_empty() {
         text.push_str("\n\nOn the desk:");
         for entity in &brief.setup {

@@ -1,0 +1,242 @@
+//! The platform's own dreams: practice sessions that were played there, and a copy of the store, become another store.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{
+    chat::{Prices, Tokens},
+    domain::{dream::Dream, id::Digest, memory::Store, session::Session, trial::Usage},
+    dreaming::{Boxed, Dreamer, changes::changes, past::small},
+    error::{Error, Result, count},
+    hosted::{
+        Platform,
+        dreams::{DreamPlan, MOST_INSTRUCTIONS, MOST_SESSIONS},
+        sessions::Spent,
+    },
+};
+
+/// The event of a transcript that says on which session of the platform it was played.
+const SESSION_EVENT: &str = "hosted.session";
+/// What a dream is asked to look for where nobody says otherwise.
+pub const INSTRUCTIONS: &str = "\
+Write what the sessions teach about doing such tasks better: mistakes that recur and what mended them, the order of work \
+that succeeded, and what was wanted although nothing failed. Write one lesson a file, under /playbooks or /notes. Each \
+begins with when it applies, in the words of the task (When ATTRIBUTE is VALUE, do TOOL with ARGUMENT=VALUE before \
+TOOL), and stands alone. Merge lessons that say the same, replace what the sessions contradict, and keep what they do \
+not touch as it is. Never write what only one task could use, such as names of its things or its answer.";
+
+/// A dreamer of the platform.
+#[derive(Debug)]
+pub struct HostedDreamer {
+    platform: Arc<Platform>,
+    model: String,
+    instructions: String,
+    prices: Prices,
+}
+
+impl HostedDreamer {
+    /// A dreamer with this model; `instructions` stand in for [`INSTRUCTIONS`].
+    ///
+    /// # Errors
+    /// The instructions are longer than the platform takes.
+    pub fn new(
+        platform: Arc<Platform>,
+        model: impl Into<String>,
+        instructions: Option<String>,
+        prices: Prices,
+    ) -> Result<Self> {
+        let instructions = instructions.unwrap_or_else(|| INSTRUCTIONS.to_owned());
+        let length = instructions.chars().count();
+        if MOST_INSTRUCTIONS < length {
+            return Err(Error::usage(format!(
+                "the instructions of a dream have {length} characters, and the most is {MOST_INSTRUCTIONS}"
+            ))
+            .mend("shorten them"));
+        }
+        platform.await_dream(true);
+        Ok(Self {
+            platform,
+            model: model.into(),
+            instructions,
+            prices,
+        })
+    }
+
+    async fn sleep(&self, sessions: &[Session], store: &Store) -> Result<Dream> {
+        let (ids, told) = chosen(sessions)?;
+        let plan = DreamPlan {
+            model: &self.model,
+            instructions: &self.instructions,
+            sessions: &ids,
+            store,
+        };
+        let dreamt = self
+            .platform
+            .dream(&plan)
+            .await
+            .map_err(|it| it.into_error("the hosted dream did not come about"))?;
+        let why = format!("by dream {}, {told}", dreamt.id);
+        let dream = Dream {
+            dreamer: self.name(),
+            changes: changes(Vec::new(), store, &dreamt.store, &why),
+            patterns: Vec::new(),
+            sessions: small(ids.len()),
+            input_before: dreamt.input_before.digest(),
+            input_after: dreamt.input_after.digest(),
+            usage: Some(self.usage(&dreamt.spent, dreamt.seconds)),
+            store: dreamt.store,
+        };
+        dream.check_untouched()?;
+        if dream.input_before != store.digest() {
+            return Err(Error::integrity(
+                "the platform dreamt over another store than it was given",
+            ));
+        }
+        self.platform.await_dream(false);
+        Ok(dream)
+    }
+
+    fn usage(&self, spent: &Spent, seconds: f64) -> Usage {
+        let tokens = Tokens {
+            input: spent.input,
+            output: spent.output,
+            cache_read: spent.cache_read,
+            cache_write: spent.cache_write,
+            thinking: None,
+        };
+        let price = self.prices.of(&self.model);
+        Usage {
+            input_tokens: spent.input,
+            output_tokens: spent.output,
+            cache_read_tokens: spent.cache_read,
+            cache_write_tokens: spent.cache_write,
+            cost_usd: price.and_then(|it| it.cost(&tokens)),
+            seconds: Some(seconds),
+            ..Usage::default()
+        }
+    }
+}
+
+impl Dreamer for HostedDreamer {
+    fn name(&self) -> String {
+        let mut name = format!("hosted:{} dream/1", self.model);
+        if self.instructions != INSTRUCTIONS {
+            let digest = Digest::of(self.instructions.as_bytes());
+            name.push_str(&format!(" instructions={}", digest.short()));
+        }
+        name
+    }
+
+    fn is_repeatable(&self) -> bool {
+        false
+    }
+
+    fn dream<'a>(&'a self, sessions: &'a [Session], store: &'a Store) -> Boxed<'a> {
+        Box::pin(self.sleep(sessions, store))
+    }
+}
+
+/// The sessions a dream is to read, by their ids on the platform, and what to say of the choice. Where there are more
+/// than it can read, those that failed come first, the latest of them before the others.
+fn chosen(sessions: &[Session]) -> Result<(Vec<String>, String)> {
+    let mut known: Vec<(bool, usize, String)> = Vec::new();
+    for (place, session) in sessions.iter().enumerate() {
+        let completed = session.outcome.as_ref().is_some_and(|it| it.completed);
+        match id_in(session) {
+            Some(id) if known.iter().any(|it| it.2 == id) => {}
+            Some(id) => known.push((completed, place, id)),
+            None => return Err(stranger(session)),
+        }
+    }
+    if known.is_empty() {
+        return Err(Error::input(
+            "there are no sessions to dream over, and a hosted dream needs at least one",
+        )
+        .mend("give the suite practice tasks, or name another dreamer"));
+    }
+    let all = known.len();
+    if all <= MOST_SESSIONS {
+        let ids = known.into_iter().map(|it| it.2).collect();
+        return Ok((ids, format!("over {}", count(all, "session"))));
+    }
+    known.sort_by_key(|(completed, place, _)| (*completed, std::cmp::Reverse(*place)));
+    known.truncate(MOST_SESSIONS);
+    known.sort_by_key(|(_, place, _)| *place);
+    let ids = known.into_iter().map(|it| it.2).collect();
+    Ok((
+        ids,
+        format!("over {MOST_SESSIONS} of {all} sessions (failed ones first, then the latest)"),
+    ))
+}
+
+/// The id a session has on the platform.
+fn id_in(session: &Session) -> Option<String> {
+    let kind = |it: &&Value| it.get("type").and_then(Value::as_str) == Some(SESSION_EVENT);
+    let event = session.events.iter().find(kind)?;
+    event.get("session_id")?.as_str().map(str::to_owned)
+}
+
+fn stranger(session: &Session) -> Error {
+    let start = &session.start;
+    Error::usage(format!(
+        "a hosted dream reads sessions of the platform, and session `{}` was played by `{}`",
+        start.session, start.agent
+    ))
+    .mend(
+        "practise with `--agent hosted:MODEL`, or dream elsewhere: `--dreamer command:PROGRAM`, or `embedded`",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::session::{SessionOutcome, SessionStart};
+    use serde_json::json;
+
+    fn session(number: usize, completed: bool, is_hosted: bool) -> Session {
+        let event = json!({"type": SESSION_EVENT, "session_id": format!("sesn_{number:03}")});
+        Session {
+            start: SessionStart {
+                session: format!("t-{number}"),
+                task: "t".to_owned(),
+                role: String::new(),
+                arm: "practice".to_owned(),
+                agent: "embedded".to_owned(),
+                setup: Vec::new(),
+            },
+            events: if is_hosted { vec![event] } else { Vec::new() },
+            outcome: Some(SessionOutcome {
+                completed,
+                score: 0.0,
+                criteria: Vec::new(),
+                violations: Vec::new(),
+            }),
+        }
+    }
+
+    #[test]
+    fn of_more_sessions_than_a_dream_reads_the_failed_and_the_latest_are_chosen_and_told() {
+        let sessions: Vec<Session> = (0..130).map(|it| session(it, it != 3, true)).collect();
+        let (ids, told) = chosen(&sessions).unwrap();
+        assert_eq!(ids.len(), 100);
+        assert_eq!((ids[0].as_str(), ids[1].as_str()), ("sesn_003", "sesn_031"));
+        assert_eq!(
+            told,
+            "over 100 of 130 sessions (failed ones first, then the latest)"
+        );
+        let twice = [session(1, true, true), session(1, true, true)];
+        assert_eq!(chosen(&twice).unwrap().1, "over 1 session");
+    }
+
+    #[test]
+    fn sessions_played_elsewhere_are_refused_with_the_way_out() {
+        let error = chosen(&[session(1, true, true), session(2, true, false)]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "error: a hosted dream reads sessions of the platform, and session `t-2` was played by `embedded`\n\n\
+             hint: practise with `--agent hosted:MODEL`, or dream elsewhere: `--dreamer command:PROGRAM`, or `embedded`"
+        );
+        assert!(chosen(&[]).is_err());
+    }
+}

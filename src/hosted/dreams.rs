@@ -1,0 +1,277 @@
+//! Dreams: asked for once, watched to their end, and their store read only when they are complete.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::{
+    domain::memory::Store,
+    draw::Key,
+    hosted::{
+        Call, Outcome, PAGE, Platform, Sought, Trouble, id_of, lock, own_address, sessions::Spent,
+        text_at,
+    },
+};
+
+/// Most sessions one dream reads.
+pub const MOST_SESSIONS: usize = 100;
+/// Most characters of instructions.
+pub const MOST_INSTRUCTIONS: usize = 4096;
+/// The first wait between two looks at a dream, and the longest.
+const FIRST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How long a dream may take: 6 hours, in seconds.
+const DEADLINE: u64 = 6 * 3600;
+/// How often a canceled dream is looked at until it has stopped.
+const LOOKS: u32 = 20;
+
+/// A dream to be dreamt.
+#[derive(Debug, Clone)]
+pub struct DreamPlan<'a> {
+    /// The model.
+    pub model: &'a str,
+    /// What to look for and how to order it.
+    pub instructions: &'a str,
+    /// Ids of the sessions it reads.
+    pub sessions: &'a [String],
+    /// The store it starts from.
+    pub store: &'a Store,
+}
+
+/// A dream that is complete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dreamt {
+    /// Its id.
+    pub id: String,
+    /// The store it wrote.
+    pub store: Store,
+    /// Its input store before it began, as the platform has it.
+    pub input_before: Store,
+    /// Its input store after it ended.
+    pub input_after: Store,
+    /// What it consumed; prices are not known here.
+    pub spent: Spent,
+    /// Seconds between its looks.
+    pub seconds: f64,
+}
+
+/// What a dream is about to be, as its status says.
+enum Phase {
+    Completed,
+    Failed,
+    Canceled,
+    UnderWay,
+}
+
+impl Platform {
+    /// Dreams once. The input store is a copy made for this dream; nothing else on the platform uses it.
+    ///
+    /// # Errors
+    /// It could not be asked for, failed, or the run was stopped meanwhile.
+    pub async fn dream(&self, plan: &DreamPlan<'_>) -> Outcome<Dreamt> {
+        let input = self.put_store(plan.store, "dream-input").await?;
+        let address = own_address("dream").word(&input.id);
+        let input_before = self.export(&input.id, address).await?;
+        let made = self.ask_for_dream(plan, &input.id, address).await?;
+        let id = id_of(&made)?;
+        lock(&self.made).dreams.insert(id.clone());
+        let (dream, seconds) = self.watch(&id, made, address).await?;
+        let output = output_of(&dream).filter(|it| *it != input.id);
+        if let Some(output) = &output {
+            lock(&self.made).stores.insert(output.clone(), None);
+        }
+        let output = match (phase_of(&dream), output) {
+            (Phase::Completed, Some(output)) => output,
+            (Phase::Completed, None) => {
+                return Err(Trouble::Unusable(format!(
+                    "completed dream {id} without a new store"
+                )));
+            }
+            (Phase::Failed, _) => return Err(Trouble::Unusable(failed(&id, &dream))),
+            (Phase::Canceled | Phase::UnderWay, _) => {
+                return Err(Trouble::Over(format!(
+                    "dream {id} was canceled; what it had written by then is not used"
+                )));
+            }
+        };
+        Ok(Dreamt {
+            store: self.export(&output, address).await?,
+            input_after: self.export(&input.id, address).await?,
+            input_before,
+            spent: super::sessions::spent_of(dream.get("usage").unwrap_or(&Value::Null)),
+            id,
+            seconds,
+        })
+    }
+
+    async fn ask_for_dream(
+        &self,
+        plan: &DreamPlan<'_>,
+        input: &str,
+        address: Key,
+    ) -> Outcome<Value> {
+        let mut body = json!({
+            "inputs": [
+                {"type": "memory_store", "memory_store_id": input},
+                {"type": "sessions", "session_ids": plan.sessions},
+            ],
+            "model": plan.model,
+            "output_behavior": {"type": "create_new"},
+        });
+        if !plan.instructions.is_empty() {
+            body["instructions"] = json!(plan.instructions);
+        }
+        // Dreams carry no metadata; but nobody else dreams over this store.
+        let sought = Sought {
+            listing: &format!("/v1/dreams?{PAGE}"),
+            is_it: &|item| is_over(item, input, plan.sessions),
+        };
+        self.create("/v1/dreams", &body, address, &sought).await
+    }
+
+    /// Looks at a dream until it has ended, and returns it and the seconds waited.
+    async fn watch(&self, id: &str, mut dream: Value, address: Key) -> Outcome<(Value, f64)> {
+        let mut waited = Duration::ZERO;
+        let mut wait = FIRST_WAIT;
+        while matches!(phase_of(&dream), Phase::UnderWay) {
+            if DEADLINE <= waited.as_secs() || self.rest(wait).await {
+                return Ok((self.cancel(id, address).await?, waited.as_secs_f64()));
+            }
+            waited += wait;
+            wait = wait.mul_f64(1.25).min(LONGEST_WAIT);
+            dream = match self.look(id, address).await {
+                Err(Trouble::Lost(_)) => dream,
+                other => other?,
+            };
+        }
+        Ok((dream, waited.as_secs_f64()))
+    }
+
+    /// Waits; tells whether the run was stopped meanwhile.
+    async fn rest(&self, wait: Duration) -> bool {
+        let second = Duration::from_secs(1);
+        let mut left = wait;
+        while !self.is_stopped() && !left.is_zero() {
+            let slice = left.min(second);
+            self.client.wait(slice).await;
+            left -= slice;
+        }
+        self.is_stopped()
+    }
+
+    async fn look(&self, id: &str, address: Key) -> Outcome<Value> {
+        let path = format!("/v1/dreams/{id}");
+        let dream = self.ask(&Call::get(&path, address)).await?;
+        if let Some(output) = output_of(&dream) {
+            lock(&self.made).stores.entry(output).or_insert(None);
+        }
+        Ok(dream)
+    }
+
+    /// Cancels a dream and waits until it has stopped; one that had ended already stays as it is.
+    pub(super) async fn cancel(&self, id: &str, address: Key) -> Outcome<Value> {
+        let path = format!("/v1/dreams/{id}/cancel");
+        match self.ask(&Call::post(&path, &json!({}), address)).await {
+            Ok(_) | Err(Trouble::Refused(400 | 404 | 409, _)) => {}
+            Err(other) => return Err(other),
+        }
+        for _ in 0..LOOKS {
+            let dream = self.look(id, address).await?;
+            if !matches!(phase_of(&dream), Phase::UnderWay) {
+                return Ok(dream);
+            }
+            self.client.wait(Duration::from_secs(1)).await;
+        }
+        Err(Trouble::Unusable(format!("does not end dream {id}")))
+    }
+}
+
+/// An unknown status is one on the way: only three are final.
+fn phase_of(dream: &Value) -> Phase {
+    match text_at(dream, "/status").as_deref() {
+        Some("completed") => Phase::Completed,
+        Some("failed") => Phase::Failed,
+        Some("canceled") => Phase::Canceled,
+        _ => Phase::UnderWay,
+    }
+}
+
+/// The store a dream writes to, complete or not.
+pub(super) fn output_of(dream: &Value) -> Option<String> {
+    let outputs = dream.get("outputs")?.as_array()?;
+    let stores = outputs.iter();
+    stores
+        .filter(|it| text_at(it, "/type").as_deref() == Some("memory_store"))
+        .find_map(|it| text_at(it, "/memory_store_id"))
+}
+
+/// The store a dream reads.
+pub(super) fn input_of(dream: &Value) -> Option<String> {
+    let inputs = dream.get("inputs")?.as_array()?;
+    inputs.iter().find_map(|it| text_at(it, "/memory_store_id"))
+}
+
+/// Whether a dream is one over this store and these sessions, in whatever order they come back.
+fn is_over(dream: &Value, store: &str, sessions: &[String]) -> bool {
+    let inputs = dream.get("inputs").and_then(Value::as_array);
+    let listed = inputs
+        .into_iter()
+        .flatten()
+        .filter_map(|it| it.get("session_ids")?.as_array())
+        .flatten();
+    let listed: BTreeSet<&str> = listed.filter_map(Value::as_str).collect();
+    let asked: BTreeSet<&str> = sessions.iter().map(String::as_str).collect();
+    input_of(dream).as_deref() == Some(store) && listed == asked
+}
+
+fn failed(id: &str, dream: &Value) -> String {
+    let kind = text_at(dream, "/error/type").unwrap_or_else(|| "no reason".to_owned());
+    let told = text_at(dream, "/error/message").unwrap_or_default();
+    let told: String = told.chars().take(300).collect();
+    let mend = match kind.as_str() {
+        "input_session_unavailable" => "; a session it was to read is gone",
+        "input_memory_store_too_large" => "; its input store is too large",
+        "memory_store_org_limit_exceeded" => "; the organisation has too many stores",
+        _ => "",
+    };
+    format!("failed dream {id} ({kind}{mend}): {told}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trap_11_a_dream_is_known_by_its_sessions_in_any_order() {
+        let dream = json!({"inputs": [
+            {"type": "memory_store", "memory_store_id": "m"},
+            {"type": "sessions", "session_ids": ["a", "b"]},
+        ]});
+        let over = |store: &str, sessions: &[&str]| {
+            let sessions: Vec<String> = sessions.iter().map(|it| (*it).to_owned()).collect();
+            is_over(&dream, store, &sessions)
+        };
+        assert!(over("m", &["b", "a"]));
+        assert!(!over("m", &["a"]) && !over("n", &["a", "b"]));
+    }
+
+    #[test]
+    fn trap_12_canceled_has_one_l_and_trap_30_an_unknown_status_is_no_end() {
+        let is_over =
+            |status: &str| !matches!(phase_of(&json!({"status": status})), Phase::UnderWay);
+        for status in ["completed", "failed", "canceled"] {
+            assert!(is_over(status), "{status}");
+        }
+        for status in ["pending", "running", "cancelled", "pondering"] {
+            assert!(!is_over(status), "{status}");
+        }
+    }
+
+    #[test]
+    fn trap_10_a_dream_may_have_no_output_yet() {
+        assert_eq!(output_of(&json!({"outputs": []})), None);
+        assert_eq!(output_of(&json!({"outputs": null})), None);
+        let outputs = json!({"outputs": [{"type": "wisdom"}, {"type": "memory_store", "memory_store_id": "m"}]});
+        assert_eq!(output_of(&outputs).as_deref(), Some("m"));
+    }
+}

@@ -1,0 +1,502 @@
+//! The managed-agents platform: everything a run makes there is marked, found again when an answer was lost, and
+//! removed at the end. Who plays and who dreams with it is not known here.
+
+mod agents;
+pub mod dreams;
+pub mod sessions;
+pub mod stores;
+mod tidy;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
+
+use crate::{
+    domain::{halt::Halt, id::Digest},
+    draw::Key,
+    error::{Error, Result},
+    http::{
+        Client, Credential, Failure, Method, Repeat, Request, Secret, Settings, Transport,
+        error_told,
+    },
+};
+
+pub use agents::{AgentPlan, AgentRef};
+pub use tidy::{Ended, MARK_FILE};
+
+use stores::StoreRef;
+use tidy::Made;
+
+/// The platform's own address.
+pub const ADDRESS: &str = "https://api.anthropic.com";
+/// The environment variable its key stands in by custom.
+pub const KEY_VARIABLE: &str = "ANTHROPIC_API_KEY";
+/// The version every gateway knows, and the one from which a key goes as a bearer token.
+const VERSION: &str = "2023-06-01";
+const NEW_VERSION: &str = "2026-10-21";
+/// How often something is created anew where an answer was lost and nothing was found.
+const CREATIONS: u32 = 6;
+/// Items asked for on a page of a listing, and most pages read of one.
+const PAGE: &str = "limit=100";
+const MOST_PAGES: usize = 10_000;
+/// The key of the metadata that holds a run's mark.
+const MARK: &str = "dreameval";
+/// Longest value of metadata, in characters.
+const LONGEST_VALUE: usize = 512;
+
+/// Where the platform is and how it is spoken to.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Another server that speaks the protocol.
+    pub base_url: Option<String>,
+    /// The key; a server of one's own may ask for none.
+    pub key: Option<Secret>,
+    /// The environment variable it stands in.
+    pub key_variable: String,
+    /// The `anthropic-version`.
+    pub version: String,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self {
+            base_url: None,
+            key: None,
+            key_variable: KEY_VARIABLE.to_owned(),
+            version: VERSION.to_owned(),
+        }
+    }
+}
+
+/// Why something was not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The platform refused, with this status and in these words.
+    Refused(u16, String),
+    /// There was no answer; nobody knows whether it was done.
+    Lost(String),
+    /// The caller's own time was over; a fact about the attempt.
+    PastLimit,
+    /// Nothing more can be asked in this run.
+    Over(String),
+    /// The platform answered something that cannot be used.
+    Unusable(String),
+}
+
+impl Trouble {
+    /// What happened, in words.
+    pub fn told(&self) -> String {
+        match self {
+            Trouble::Refused(status, told) => format!("the platform answered {status}: {told}"),
+            Trouble::Lost(told) => format!("the platform gave no answer: {told}"),
+            Trouble::PastLimit => "the time was over".to_owned(),
+            Trouble::Over(told) => told.clone(),
+            Trouble::Unusable(told) => format!("the platform {told}"),
+        }
+    }
+
+    /// As an error of a command.
+    pub fn into_error(self, doing: &str) -> Error {
+        let error = Error::outside(format!("{doing}: {}", self.told()));
+        match self {
+            Trouble::Refused(401 | 403, _) => error.mend(format!(
+                "check {KEY_VARIABLE}, and that its workspace may use the platform"
+            )),
+            Trouble::Refused(400, told) if told.contains("not_enrolled") => {
+                error.mend("ask for access to the preview, or name another dreamer")
+            }
+            _ => error.mend("what was played is kept; `--resume` goes on"),
+        }
+    }
+}
+
+/// What follows of a call to the platform.
+pub type Outcome<T> = std::result::Result<T, Trouble>;
+
+/// The platform, for all trials and dreams of a run.
+#[derive(Debug)]
+pub struct Platform {
+    client: Client,
+    version: String,
+    halt: Arc<Halt>,
+    run: Mutex<Run>,
+    made: Mutex<Made>,
+    environment: OnceCell<String>,
+    agents: Mutex<BTreeMap<Digest, Arc<OnceCell<AgentRef>>>>,
+    stores: Mutex<BTreeMap<Digest, Arc<OnceCell<StoreRef>>>>,
+    /// Whether practice sessions are still to be dreamt over.
+    awaits_dream: AtomicBool,
+}
+
+/// What everything a run makes is marked with.
+#[derive(Debug, Clone, Default)]
+struct Run {
+    mark: Option<String>,
+    fingerprint: String,
+}
+
+/// One call.
+struct Call<'a> {
+    method: Method,
+    path: &'a str,
+    body: Option<&'a Value>,
+    repeat: Repeat,
+    address: Key,
+    seconds_left: Option<f64>,
+}
+
+impl<'a> Call<'a> {
+    fn get(path: &'a str, address: Key) -> Self {
+        Self {
+            method: Method::Get,
+            path,
+            body: None,
+            repeat: Repeat::Freely,
+            address,
+            seconds_left: None,
+        }
+    }
+
+    fn post(path: &'a str, body: &'a Value, address: Key) -> Self {
+        Self {
+            method: Method::Post,
+            body: Some(body),
+            ..Self::get(path, address)
+        }
+    }
+
+    fn delete(path: &'a str, address: Key) -> Self {
+        Self {
+            method: Method::Delete,
+            ..Self::get(path, address)
+        }
+    }
+}
+
+/// How something is found again whose making was not answered: in this listing, by this sign.
+struct Sought<'a> {
+    listing: &'a str,
+    is_it: &'a (dyn Fn(&Value) -> bool + Send + Sync),
+}
+
+impl Platform {
+    /// The platform behind a connection of its own. `settings` says how it is reached; address and key are filled in
+    /// here.
+    ///
+    /// # Errors
+    /// A key is missing, or the connection cannot be prepared.
+    pub fn new(connection: Connection, settings: Settings) -> Result<Self> {
+        let is_offline = matches!(settings.transport, Transport::Replay(_) | Transport::Closed);
+        let key = connection.key.filter(|it| !it.is_empty());
+        if key.is_none() && connection.base_url.is_none() && !is_offline {
+            return Err(
+                Error::usage("the managed-agents platform asks for a key").mend(format!(
+                    "set {}, or name a server of your own with `--base-url`",
+                    connection.key_variable
+                )),
+            );
+        }
+        let is_bearer = connection.version == NEW_VERSION;
+        let header = if is_bearer {
+            "authorization"
+        } else {
+            "x-api-key"
+        };
+        let base = connection.base_url.unwrap_or_else(|| ADDRESS.to_owned());
+        let base = base.trim_end_matches('/');
+        let halt = Arc::clone(&settings.halt);
+        let client = Client::new(Settings {
+            base_url: base.strip_suffix("/v1").unwrap_or(base).to_owned(),
+            credential: key.map(|secret| Credential {
+                header: header.to_owned(),
+                secret,
+                is_bearer,
+            }),
+            ..settings
+        })?;
+        Ok(Self {
+            client,
+            version: connection.version,
+            halt,
+            run: Mutex::default(),
+            made: Mutex::default(),
+            environment: OnceCell::new(),
+            agents: Mutex::default(),
+            stores: Mutex::default(),
+            awaits_dream: AtomicBool::new(false),
+        })
+    }
+
+    /// The `anthropic-version` spoken.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Whether it is not the version every gateway knows.
+    pub fn is_unusual_version(&self) -> bool {
+        self.version != VERSION
+    }
+
+    /// Practice sessions are kept until [`Platform::end`], even where a run is stopped before its dream.
+    pub fn await_dream(&self, awaits: bool) {
+        self.awaits_dream.store(awaits, Ordering::Relaxed);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.halt.is_set()
+    }
+
+    /// Makes one call.
+    async fn ask(&self, call: &Call<'_>) -> Outcome<Value> {
+        let body = call.body.map(Value::to_string);
+        let headers = self.headers(call.path);
+        let request = Request {
+            method: call.method,
+            path: call.path,
+            headers: &headers,
+            body: body.as_deref(),
+            repeat: call.repeat,
+            address: call.address,
+            seconds_left: call.seconds_left,
+            tokens: 0,
+        };
+        let response = self.client.send(&request).await.map_err(trouble)?;
+        if !response.is_error() {
+            return Ok(response.body);
+        }
+        let told = error_told(&response.body);
+        Err(match response.status {
+            408 | 500.. => Trouble::Lost(format!("{}: {told}", response.status)),
+            status => Trouble::Refused(status, told),
+        })
+    }
+
+    fn headers(&self, path: &str) -> [(&'static str, String); 2] {
+        [
+            ("anthropic-version", self.version.clone()),
+            ("anthropic-beta", beta_of(path).to_owned()),
+        ]
+    }
+
+    /// Makes something that must not exist twice: where the answer is lost it is looked for before it is made again.
+    async fn create(
+        &self,
+        path: &str,
+        body: &Value,
+        address: Key,
+        sought: &Sought<'_>,
+    ) -> Outcome<Value> {
+        let mut call = Call::post(path, body, address);
+        call.repeat = Repeat::Creation;
+        let mut last = String::new();
+        for tried in 0..CREATIONS {
+            match self.ask(&call).await {
+                Err(Trouble::Lost(told)) => last = told,
+                other => return other,
+            }
+            self.client.wait(pause(tried)).await;
+            if let Some(found) = self.find(sought, address).await? {
+                return Ok(found);
+            }
+        }
+        Err(Trouble::Lost(format!("{last} ({CREATIONS} times)")))
+    }
+
+    /// The first item of a listing that is the one sought.
+    async fn find(&self, sought: &Sought<'_>, address: Key) -> Outcome<Option<Value>> {
+        let mut found = None;
+        self.pages(sought.listing, address, &mut |item| {
+            if (sought.is_it)(&item) {
+                found = Some(item);
+            }
+            found.is_none()
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// Every item of a listing.
+    async fn list(&self, path: &str, address: Key) -> Outcome<Vec<Value>> {
+        let mut items = Vec::new();
+        self.pages(path, address, &mut |item| {
+            items.push(item);
+            true
+        })
+        .await?;
+        Ok(items)
+    }
+
+    /// Reads a listing page by page, until it ends or `wants_more` does not.
+    async fn pages(
+        &self,
+        path: &str,
+        address: Key,
+        wants_more: &mut (dyn FnMut(Value) -> bool + Send),
+    ) -> Outcome<()> {
+        let mut cursor: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let page = match &cursor {
+                None => path.to_owned(),
+                Some(cursor) => {
+                    let joint = if path.contains('?') { '&' } else { '?' };
+                    format!("{path}{joint}page={}", encoded(cursor))
+                }
+            };
+            let mut body = self.ask(&Call::get(&page, address)).await?;
+            let Some(Value::Array(items)) = body.get_mut("data").map(Value::take) else {
+                return Err(Trouble::Unusable(format!(
+                    "answered a listing without `data` ({path})"
+                )));
+            };
+            for item in items {
+                if !wants_more(item) {
+                    return Ok(());
+                }
+            }
+            let next = text_at(&body, "/next_page").filter(|it| !it.is_empty());
+            if next.is_none() || next == cursor {
+                return Ok(());
+            }
+            cursor = next;
+        }
+        Err(Trouble::Unusable(format!("never ends the listing {path}")))
+    }
+
+    /// The run's mark, drawn where it has none yet.
+    fn mark(&self) -> Outcome<String> {
+        let mut run = lock(&self.run);
+        if let Some(mark) = &run.mark {
+            return Ok(mark.clone());
+        }
+        let mark = self.client.mark(own_address("mark")).map_err(trouble)?;
+        run.mark = Some(mark.clone());
+        Ok(mark)
+    }
+
+    /// Metadata of something this run makes: its mark, its fingerprint, and what it is for.
+    fn metadata(&self, purpose: &[(&str, &str)]) -> Outcome<Value> {
+        let mark = self.mark()?;
+        let fingerprint = lock(&self.run).fingerprint.clone();
+        let mut metadata = Map::new();
+        let own = [(MARK, mark.as_str()), ("run", fingerprint.as_str())];
+        for (key, value) in own.into_iter().chain(purpose.iter().copied()) {
+            if !value.is_empty() {
+                let value: String = value.chars().take(LONGEST_VALUE).collect();
+                metadata.insert(key.to_owned(), json!(value));
+            }
+        }
+        Ok(Value::Object(metadata))
+    }
+}
+
+/// Whether an object has all this metadata.
+fn has_metadata(item: &Value, metadata: &Value) -> bool {
+    metadata.as_object().is_some_and(|all| {
+        all.iter()
+            .all(|(key, value)| item.get("metadata").and_then(|it| it.get(key)) == Some(value))
+    })
+}
+
+/// The one beta a path asks for; two at once are refused where stores are concerned.
+fn beta_of(path: &str) -> &'static str {
+    if path.starts_with("/v1/memory_stores") {
+        "agent-memory-2026-07-22"
+    } else if path.starts_with("/v1/dreams") {
+        "dreaming-2026-04-21"
+    } else {
+        "managed-agents-2026-04-01"
+    }
+}
+
+fn trouble(failure: Failure) -> Trouble {
+    match failure {
+        Failure::NoAnswer(told) => Trouble::Lost(told),
+        Failure::PastLimit => Trouble::PastLimit,
+        Failure::Down(told) => Trouble::Over(format!(
+            "the platform is not asked any more in this run: {told}"
+        )),
+        Failure::Tape(told) => Trouble::Over(told),
+    }
+}
+
+/// The wait before the next of a few tries.
+fn pause(tried: u32) -> Duration {
+    Duration::from_millis(500 << tried.min(4))
+}
+
+/// The address of what belongs to no trial.
+fn own_address(word: &str) -> Key {
+    Key::root(0).word("hosted").word(word)
+}
+
+/// A value as it stands in a query.
+fn encoded(text: &str) -> String {
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"-_.~".contains(&it);
+    text.bytes()
+        .map(|it| match is_plain(it) {
+            true => char::from(it).to_string(),
+            false => format!("%{it:02X}"),
+        })
+        .collect()
+}
+
+fn text_at(body: &Value, at: &str) -> Option<String> {
+    body.pointer(at)?.as_str().map(str::to_owned)
+}
+
+fn number_at(body: &Value, at: &str) -> Option<u64> {
+    body.pointer(at)?.as_u64()
+}
+
+/// The id of something made, which becomes a part of paths.
+fn id_of(body: &Value) -> Outcome<String> {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "_-".contains(it);
+    text_at(body, "/id")
+        .filter(|it| !it.is_empty() && it.chars().all(is_plain))
+        .ok_or_else(|| Trouble::Unusable("made something without an `id`".to_owned()))
+}
+
+/// The value behind a lock. A thread that panicked left it whole: nothing here is half done between two statements.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trap_01_each_path_has_the_one_beta_it_asks_for() {
+        let of = |path: &str| beta_of(path).split(',').count();
+        for path in ["/v1/memory_stores", "/v1/dreams/drm_1", "/v1/sessions?a=b"] {
+            assert_eq!(of(path), 1);
+        }
+        assert_eq!(
+            beta_of("/v1/memory_stores/m/memories"),
+            "agent-memory-2026-07-22"
+        );
+        assert_eq!(beta_of("/v1/dreams"), "dreaming-2026-04-21");
+        assert_eq!(beta_of("/v1/agents"), "managed-agents-2026-04-01");
+    }
+
+    #[test]
+    fn trap_31_what_stands_in_a_query_is_escaped() {
+        assert_eq!(encoded("a+/= [é"), "a%2B%2F%3D%20%5B%C3%A9");
+    }
+
+    #[test]
+    fn an_id_that_could_lead_elsewhere_is_not_taken() {
+        assert_eq!(id_of(&json!({"id": "sesn_01a-B"})).unwrap(), "sesn_01a-B");
+        for id in [json!("../agents"), json!("a?b"), json!(""), json!(7)] {
+            assert!(id_of(&json!({"id": id})).is_err());
+        }
+    }
+}
