@@ -10,7 +10,7 @@ use crate::{
     },
     chat::{HOSTED, Listed, Model, Provider, Table},
     domain::halt::{Halt, Why},
-    dreaming::hosted::HostedDreamer,
+    dreaming::{chat::ChatDreamer, hosted::HostedDreamer},
     error::{Error, Result},
     files,
     hosted::{Connection, Platform},
@@ -91,6 +91,19 @@ impl Reach {
     /// As [`Reach::model`].
     pub fn agent(&self, word: &str) -> Result<Arc<dyn Agent>> {
         Ok(Arc::new(Chat::new(self.model(word)?, Delivery::Context)))
+    }
+
+    /// A dreamer behind such a model.
+    ///
+    /// # Errors
+    /// As [`Reach::model`], and the instructions are too long.
+    pub fn dreamer(
+        &self,
+        word: &str,
+        instructions: Option<String>,
+        seed: u64,
+    ) -> Result<ChatDreamer> {
+        ChatDreamer::new(self.model(word)?, instructions, seed)
     }
 
     /// A judge behind such a model, by the majority of so many votes.
