@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::domain::halt::{Halt, Why};
+use crate::domain::{
+    halt::{Halt, Why},
+    trial::Usage,
+};
 
 /// A bound on what a run costs, in dollars. One more trial begins only where there is room for it and for all under
 /// way, each taken to be as dear as the dearest so far; before any is known, one goes first.
@@ -104,6 +107,15 @@ impl Purse {
         }
         drop(state);
         self.settled.notify_waiters();
+    }
+
+    /// A dream was paid for. It says nothing of what a trial costs.
+    pub fn pay(&self, usage: &Usage) {
+        match (usage.cost_usd, usage.output_tokens) {
+            (Some(dollars), _) => self.state().spent += dollars,
+            (None, Some(_)) => self.note(Cost::Unknown),
+            (None, None) => {}
+        }
     }
 
     /// Dollars spent so far.
