@@ -45,7 +45,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let halt = Arc::new(Halt::default());
-    let reach = Reach::new(&settle::network(&args.models), word, &halt)?;
+    let reach = Reach::new(&settle::network(&args.models), word, &halt)?.at_once();
     let model = reach.model(word)?;
     let reply = runtime()?.block_on(ask(&model))?;
     speech::answer(&told(&model, &reply));
