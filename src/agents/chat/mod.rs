@@ -219,6 +219,12 @@ impl Tally {
         });
         self.seconds += reply.seconds;
     }
+
+    /// Whether the replies so far cost so many cents; a cost that is not known is no bound.
+    fn has_spent(&self, cents: u32) -> bool {
+        let dollars = self.cost_usd.flatten();
+        dollars.is_some_and(|it| f64::from(cents) <= it * 100.0)
+    }
 }
 
 impl Talk<'_> {
@@ -232,6 +238,11 @@ impl Talk<'_> {
             let left = f64::from(self.hands.brief.limits.seconds) - self.tally.seconds;
             if left <= 0.0 {
                 return Ok((Stop::Seconds, None));
+            }
+            if let Some(cents) = self.hands.brief.limits.cents
+                && self.tally.has_spent(cents)
+            {
+                return Ok((Stop::Budget, None));
             }
             let turn = Turn {
                 system,
