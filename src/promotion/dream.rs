@@ -452,6 +452,7 @@ mod tests {
             mean_surfaced: None,
             mean_followed: None,
             cost_usd: None,
+            judge: None,
             stops: Default::default(),
             families: vec![],
             learnings: 0,
