@@ -168,8 +168,19 @@ impl Platform {
         Ok(dream)
     }
 
+    /// Sees to it that a dream writes nothing more.
+    pub(super) async fn end_dream(&self, id: &str, address: Key) -> Outcome<()> {
+        match self.look(id, address).await {
+            Err(Trouble::Refused(404, _)) => Ok(()),
+            Ok(dream) if matches!(phase_of(&dream), Phase::UnderWay) => {
+                self.cancel(id, address).await.map(drop)
+            }
+            other => other.map(drop),
+        }
+    }
+
     /// Cancels a dream and waits until it has stopped; one that had ended already stays as it is.
-    pub(super) async fn cancel(&self, id: &str, address: Key) -> Outcome<Value> {
+    async fn cancel(&self, id: &str, address: Key) -> Outcome<Value> {
         let path = format!("/v1/dreams/{id}/cancel");
         match self.ask(&Call::post(&path, &json!({}), address)).await {
             Ok(_) | Err(Trouble::Refused(400 | 404 | 409, _)) => {}

@@ -269,7 +269,9 @@ impl Platform {
             tokens: 0,
         };
         let response = self.client.send(&request).await.map_err(trouble)?;
-        if !response.is_error() {
+        // An `error` in a body is no sign of one: failed dreams have it, too.
+        let is_error = text_at(&response.body, "/type").as_deref() == Some("error");
+        if (200..300).contains(&response.status) && !is_error {
             return Ok(response.body);
         }
         let told = error_told(&response.body);

@@ -41,6 +41,8 @@ mod hosted_room;
 #[cfg(test)]
 mod hosted_runs;
 #[cfg(test)]
+mod hosted_traps;
+#[cfg(test)]
 mod hostile_names;
 #[cfg(test)]
 mod kill_and_resume;
