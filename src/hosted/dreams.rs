@@ -18,7 +18,7 @@ pub const MOST_SESSIONS: usize = 100;
 /// Most characters of instructions.
 pub const MOST_INSTRUCTIONS: usize = 4096;
 /// The first wait between two looks at a dream, and the longest.
-const FIRST_WAIT: Duration = Duration::from_secs(10);
+const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How long a dream may take: 6 hours, in seconds.
 const DEADLINE: u64 = 6 * 3600;
@@ -138,7 +138,7 @@ impl Platform {
                 return Ok((self.cancel(id, address).await?, waited.as_secs_f64()));
             }
             waited += wait;
-            wait = wait.mul_f64(1.25).min(LONGEST_WAIT);
+            wait = wait.mul_f64(1.5).min(LONGEST_WAIT);
             dream = match self.look(id, address).await {
                 Err(Trouble::Lost(_)) => dream,
                 other => other?,

@@ -35,11 +35,15 @@ mod fresh_worlds;
 #[cfg(test)]
 mod gating;
 #[cfg(test)]
+mod hosted_command_line;
+#[cfg(test)]
 mod hosted_faults;
 #[cfg(test)]
 mod hosted_room;
 #[cfg(test)]
 mod hosted_runs;
+#[cfg(test)]
+mod hosted_tapes;
 #[cfg(test)]
 mod hosted_traps;
 #[cfg(test)]
