@@ -37,7 +37,7 @@ const BOTH: [&str; 4] = [
 
 #[test]
 fn a_run_on_the_platform_ends_in_a_report_that_can_be_read_without_a_key() {
-    let platform = setup().start();
+    let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
     let folder = TemporaryFolder::create("hosted").unwrap();
     let ran = said(run(folder.path(), &platform, &BOTH));
     assert_eq!(ran.code, Some(0), "{}", ran.talk);
@@ -62,7 +62,9 @@ fn a_run_on_the_platform_ends_in_a_report_that_can_be_read_without_a_key() {
 
 #[test]
 fn an_interrupted_run_names_what_it_keeps_and_goes_on_with_it() {
-    let platform = setup().pace(|pace| pace.polls_tick = false).start();
+    let platform = setup()
+        .pace(|pace| (pace.dream, pace.polls_tick) = ([0, 0, 0], false))
+        .start();
     let folder = TemporaryFolder::create("hosted").unwrap();
     let child = run(folder.path(), &platform, &BOTH).spawn().unwrap();
     assert!(platform.wait_until(|it| it.requests("POST", "/v1/dreams") == 1));
@@ -85,7 +87,7 @@ fn an_interrupted_run_names_what_it_keeps_and_goes_on_with_it() {
 
 #[test]
 fn a_killed_run_is_cleaned_up_by_its_resume() {
-    let platform = setup().start();
+    let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
     let folder = TemporaryFolder::create("hosted").unwrap();
     let mut child = run(folder.path(), &platform, &BOTH).spawn().unwrap();
     assert!(platform.wait_until(|it| 5 <= it.requests("POST", "/v1/sessions")));
@@ -99,7 +101,7 @@ fn a_killed_run_is_cleaned_up_by_its_resume() {
 
 #[test]
 fn a_hosted_dream_over_sessions_played_elsewhere_is_refused_with_the_way_out() {
-    let platform = setup().start();
+    let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
     let folder = TemporaryFolder::create("hosted").unwrap();
     let ran = said(run(folder.path(), &platform, &BOTH[2..]));
     assert_eq!(ran.code, Some(2), "{}", ran.talk);
@@ -134,7 +136,7 @@ fn without_a_key_or_a_model_nothing_is_begun() {
 
 #[test]
 fn dream_alone_reads_a_run_that_waits_and_leaves_nothing_of_its_own() {
-    let platform = setup().start();
+    let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
     let folder = TemporaryFolder::create("hosted").unwrap();
     // The run's own dream is refused, so its sessions stay.
     let refused = crate::platform::Fault::Refuse(403, "permission_error".to_owned(), None, None);
