@@ -10,7 +10,7 @@ mod prompt;
 pub mod scripted;
 mod toolbox;
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, ops::Range, pin::Pin};
 
 use crate::{
     domain::{
@@ -75,6 +75,12 @@ pub trait Agent: Send + Sync {
 
     /// Why it cannot attempt tasks in this setting, where it cannot.
     fn refuses(&self, _: &Setting) -> Option<String> {
+        None
+    }
+
+    /// Dollars one attempt may come to, from few turns to every step used, guessed from the length of what is sent;
+    /// `None` where nobody can say.
+    fn forecast(&self, _: &Work<'_>) -> Option<Range<f64>> {
         None
     }
 

@@ -28,10 +28,15 @@ pub(super) fn body(choice: &Choice, turn: &Turn<'_>) -> Value {
     let mut body = Map::new();
     body.insert("model".to_owned(), json!(choice.model));
     body.insert("max_tokens".to_owned(), json!(turn.max_tokens));
-    body.insert("system".to_owned(), json!(turn.system));
+    body.insert(
+        "system".to_owned(),
+        json!([{"type": "text", "text": turn.system, "cache_control": kept()}]),
+    );
+    let last = turn.messages.len().saturating_sub(1);
+    let messages = turn.messages.iter().enumerate();
     body.insert(
         "messages".to_owned(),
-        turn.messages.iter().map(message).collect(),
+        messages.map(|(at, it)| message(it, at == last)).collect(),
     );
     if !turn.tools.is_empty() {
         let tools = turn.tools.iter().map(|tool| {
@@ -45,21 +50,37 @@ pub(super) fn body(choice: &Choice, turn: &Turn<'_>) -> Value {
     Value::Object(body)
 }
 
-fn message(message: &Message) -> Value {
+/// The mark up to which a provider may keep what it read: tools and system, the same for a role, and all said so far.
+fn kept() -> Value {
+    json!({"type": "ephemeral"})
+}
+
+/// A message; the last of a request carries a mark up to which the provider may keep what it read.
+fn message(message: &Message, is_last: bool) -> Value {
     match message {
+        Message::User(text) if is_last => json!({
+            "role": "user",
+            "content": [{"type": "text", "text": text, "cache_control": kept()}],
+        }),
         Message::User(text) => json!({"role": "user", "content": text}),
         Message::Model(content) => json!({"role": "assistant", "content": content}),
         // One user message with nothing before the results, or the provider refuses it.
         Message::Results(results) => {
-            let blocks = results.iter().map(|it| {
-                json!({
-                    "type": "tool_result",
-                    "tool_use_id": it.id,
-                    "content": it.text,
-                    "is_error": it.is_error,
+            let mut blocks: Vec<Value> = results
+                .iter()
+                .map(|it| {
+                    json!({
+                        "type": "tool_result",
+                        "tool_use_id": it.id,
+                        "content": it.text,
+                        "is_error": it.is_error,
+                    })
                 })
-            });
-            json!({"role": "user", "content": blocks.collect::<Value>()})
+                .collect();
+            if let Some(block) = blocks.last_mut().filter(|_| is_last) {
+                block["cache_control"] = kept();
+            }
+            json!({"role": "user", "content": blocks})
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::{
     draw::Key,
     error::{Error, Result},
     http::{
-        Client, Credential, Failure, Method, Repeat, Request, Response, Settings, Transport,
-        error_told,
+        Client, Credential, Failure, Limits, Method, Repeat, Request, Response, Settings,
+        Transport, error_told,
     },
 };
 
@@ -247,6 +247,19 @@ impl Model {
     /// What was chosen; the key is not in it.
     pub fn choice(&self) -> &Choice {
         &self.choice
+    }
+
+    /// Where it is asked.
+    pub fn address(&self) -> &str {
+        self.choice
+            .base_url
+            .as_deref()
+            .unwrap_or(self.choice.provider.address())
+    }
+
+    /// The pace its provider allows, as far as it was set or told.
+    pub fn allowed(&self) -> Limits {
+        self.client.allowed()
     }
 
     /// Why the provider is not asked any more, once that is so.

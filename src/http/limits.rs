@@ -120,6 +120,15 @@ impl Limiter {
         }
     }
 
+    /// The bounds, as far as they were set or told.
+    pub fn allowed(&self) -> Limits {
+        let state = lock(&self.0);
+        Limits {
+            requests_per_minute: state.requests.most,
+            tokens_per_minute: state.tokens.most,
+        }
+    }
+
     /// Corrects an estimate once the tokens used are known.
     pub fn settle(&self, estimated: u64, used: u64) {
         let mut state = lock(&self.0);

@@ -242,6 +242,11 @@ impl Client {
         self.breaker.down()
     }
 
+    /// The pace allowed, as far as it was set or told.
+    pub fn allowed(&self) -> Limits {
+        self.limiter.allowed()
+    }
+
     /// Corrects the estimate a request was admitted with.
     pub fn settle(&self, estimated: u64, used: u64) {
         self.limiter.settle(estimated, used);

@@ -1,6 +1,6 @@
 //! Everything a trial needs that does not change from trial to trial, and the playing of one.
 
-use std::{borrow::Cow, path::Path, sync::Arc};
+use std::{borrow::Cow, ops::Range, path::Path, sync::Arc};
 
 use crate::{
     agents::{Agent, Fault, Given, Label, Work},
@@ -289,6 +289,30 @@ impl Bench {
             usage: Some(attempt.usage),
         })?;
         Ok((attempt, grade))
+    }
+
+    /// Dollars a trial may come to, where its agent can say.
+    pub fn forecast(&self, trial: &PlannedTrial) -> Option<Range<f64>> {
+        let task = &self.suite.tasks[trial.task as usize];
+        let arm = &self.arms[usize::from(trial.arm)];
+        let given = self.given(trial, arm);
+        let key = trial.key(self.seed, task.id.as_str(), arm.name.as_str());
+        let scene = self.scene(trial.task as usize);
+        let mut desk = scene.map(|it| Desk::new(Arc::clone(it), key.word("world")));
+        let place = desk.as_mut().map_or(Place::Nowhere, Place::Desk);
+        self.agent.forecast(&Work {
+            brief: &task.brief,
+            memory: &given,
+            store: &arm.store,
+            place,
+            key,
+            keep_events: false,
+            label: Label {
+                task: task.id.as_str(),
+                arm: arm.name.as_str(),
+                repeat: trial.repeat,
+            },
+        })
     }
 
     /// Learnings a trial may be shown: eligible for its task and in its subset.

@@ -51,6 +51,8 @@ mod hostile_names;
 #[cfg(test)]
 mod kill_and_resume;
 #[cfg(test)]
+mod model_line;
+#[cfg(test)]
 mod model_room;
 #[cfg(test)]
 mod model_server;

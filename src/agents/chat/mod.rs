@@ -1,5 +1,7 @@
 //! A language model as an agent: it is given the brief and its notes, calls the desk's tools, and ends in its own words.
 
+use std::ops::Range;
+
 use serde_json::json;
 
 use crate::{
@@ -23,6 +25,10 @@ use crate::{
 const RAISES: u32 = 3;
 const NO_WORKSPACE: &str =
     "a chat model has no tools for a workspace yet; it plays suites with a world or with none";
+/// What a forecast takes for granted: bytes of a token, turns of a quick attempt, tokens each turn adds.
+const BYTES_A_TOKEN: u64 = 4;
+const FEW_TURNS: u64 = 4;
+const TOKENS_A_TURN: u64 = 150;
 /// How often a model may pause to go on.
 const PAUSES: u32 = 20;
 
@@ -134,6 +140,41 @@ impl Agent for Chat {
 
     fn is_repeatable(&self) -> bool {
         false
+    }
+
+    fn forecast(&self, work: &Work<'_>) -> Option<Range<f64>> {
+        let choice = self.model.choice();
+        let price = choice.prices.of(&choice.model)?;
+        let desk = match &work.place {
+            Place::Desk(desk) => Some(&**desk),
+            Place::Nowhere | Place::Workspace(_) => None,
+        };
+        let toolbox = desk.map_or_else(Toolbox::default, |desk| {
+            Toolbox::of(desk, Things::Of(work.brief), &[])
+        });
+        let tools = toolbox.tools().iter();
+        let bytes = prompt::system(work.brief, desk, Notes::InMessage).len()
+            + prompt::first_message(work.brief, work.memory, desk).len()
+            + tools
+                .map(|it| it.name.len() + it.about.len() + it.schema.to_string().len())
+                .sum::<usize>();
+        let first = bytes as u64 / BYTES_A_TOKEN;
+        let most = u64::from(work.brief.limits.steps) + 1;
+        let least = if desk.is_some() {
+            FEW_TURNS.min(most)
+        } else {
+            1
+        };
+        let most = if desk.is_some() { most } else { 1 };
+        let dollars = |turns: u64| {
+            let input = (0..turns).map(|turn| first + turn * TOKENS_A_TURN).sum();
+            price.cost(&chat::Tokens {
+                input: Some(input),
+                output: Some(turns * TOKENS_A_TURN),
+                ..chat::Tokens::default()
+            })
+        };
+        Some(dollars(least)?..dollars(most)?)
     }
 
     fn refuses(&self, setting: &Setting) -> Option<String> {

@@ -23,6 +23,8 @@ pub enum Command {
     Compare(Box<CompareArgs>),
     /// Dream once over sessions and a store
     Dream(DreamArgs),
+    /// Try a model's key, name, tools and limits with one cheap call, before anything is spent
+    Doctor(DoctorArgs),
     /// Read a suite and prove its ruler with expert, idler and spammer
     Check(CheckArgs),
     /// Judge a finished run: 0 pass, 1 fail, 3 not enough evidence
@@ -241,6 +243,20 @@ pub struct DreamArgs {
     #[arg(long, default_value = "embedded")]
     pub dreamer: String,
     /// Give a dreaming program this environment variable, too; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub pass_env: Vec<String>,
+    #[command(flatten)]
+    /// How models are reached.
+    pub models: ModelArgs,
+}
+
+/// `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Who would attempt: anthropic:MODEL or openai:MODEL, or command:PROGRAM
+    #[arg(long)]
+    pub agent: String,
+    /// Give programs this environment variable, too; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,
     #[command(flatten)]

@@ -1,12 +1,13 @@
 //! `run --plan`: what would be played, told before anything is spent.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use crate::{
-    domain::{id::ArmName, task::Split},
-    error::{Result, count},
+    cli::commands::reach::names_model,
+    domain::{id::ArmName, memory::Store, task::Split},
+    error::{Error, Result, count},
     formats::memory::learnings,
-    runner::bench::Bench,
+    runner::{bench::Bench, plan::PlannedTrial},
     study::{asked::Asked, plan::practice},
 };
 
@@ -20,8 +21,9 @@ pub fn tell(asked: &Asked) -> Result<String> {
     let stored = suite.memory.clone();
     let read = learnings(&stored);
     let arm = bench.add_arm(ArmName::new("stored"), stored, read)?;
+    let practised = practice(suite, &asked.amount, arm, asked.seed);
     let practice = if asked.memory.is_none() && asked.wants("dreamed") {
-        practice(suite, &asked.amount, arm, asked.seed).len()
+        practised.len()
     } else {
         0
     };
@@ -60,7 +62,11 @@ pub fn tell(asked: &Asked) -> Result<String> {
             count(practice + headline + sweep + halves, "trial"),
             canaries(asked)
         ),
-        cost(asked).to_owned(),
+        cost(
+            asked,
+            of_a_trial(&bench, &practised),
+            practice + headline + sweep + halves,
+        ),
         format!(
             "smallest difference between two arms it would see: about {:.0} points ({}, 80 % power, two-sided 5 %)",
             100.0 * smallest_visible(tests, asked.amount.repeats),
@@ -70,13 +76,59 @@ pub fn tell(asked: &Asked) -> Result<String> {
     Ok(lines.join("\n"))
 }
 
+/// Refuses a bound on the cost where a model has no price, before anything is spent.
+///
+/// # Errors
+/// It has none.
+pub fn check_priced(asked: &Asked) -> Result<()> {
+    if !names_model(&asked.typed.agent) {
+        return Ok(());
+    }
+    let suite = &asked.suite;
+    let mut bench = Bench::new(Arc::clone(suite), Arc::clone(&asked.agent), asked.seed)?;
+    let arm = bench.add_arm(
+        ArmName::new("bare"),
+        Store::default(),
+        learnings(&Store::default()),
+    )?;
+    let trials = practice(suite, &asked.amount, arm, asked.seed);
+    if trials.is_empty() || of_a_trial(&bench, &trials).is_some() {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "`{}` has no price here, so `--max-cost` cannot be kept",
+        asked.typed.agent
+    ))
+    .mend("give it one by `--models FILE`, or leave out `--max-cost`"))
+}
+
+/// Dollars one trial may come to, as the mean over these.
+fn of_a_trial(bench: &Bench, trials: &[PlannedTrial]) -> Option<Range<f64>> {
+    let mut sum = 0.0..0.0;
+    for trial in trials {
+        let one = bench.forecast(trial)?;
+        sum = sum.start + one.start..sum.end + one.end;
+    }
+    let count = trials.len() as f64;
+    (!trials.is_empty()).then(|| sum.start / count..sum.end / count)
+}
+
 /// What is known of the cost before anything is played.
-fn cost(asked: &Asked) -> &'static str {
-    match asked.agent.is_repeatable() {
-        true => "cost       0 dollars: the embedded agents need no key and no network",
-        false => {
+fn cost(asked: &Asked, of_a_trial: Option<Range<f64>>, trials: usize) -> String {
+    if asked.agent.is_repeatable() {
+        return "cost       0 dollars: the embedded agents need no key and no network".to_owned();
+    }
+    match of_a_trial {
+        None => {
             "cost       not known: what the agent spends in each trial is known once it says so"
+                .to_owned()
         }
+        Some(one) => format!(
+            "cost       about ${:.2} where each trial takes few turns, ${:.2} where it takes every step, before what \
+             caches save; `--max-cost` bounds it",
+            one.start * trials as f64,
+            one.end * trials as f64
+        ),
     }
 }
 

@@ -4,6 +4,7 @@ mod check;
 mod clock;
 mod compare;
 mod cycle;
+mod doctor;
 mod dream;
 mod forecast;
 mod gate;
@@ -29,6 +30,7 @@ pub fn run(command: Command) -> Result<Exit> {
         Command::Run(args) => run::run(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Dream(args) => dream::dream(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Check(args) => check::check(&args),
         Command::Gate(args) => gate::gate(&args),
         Command::Baseline(args) => gate::baseline(&args),

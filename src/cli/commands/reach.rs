@@ -29,6 +29,8 @@ pub struct Reach {
     /// The provider `--base-url` stands for.
     provider: Option<Provider>,
     halt: Arc<Halt>,
+    /// Exchanges one request may take, where not the usual number.
+    tries: Option<u32>,
 }
 
 impl Reach {
@@ -52,7 +54,17 @@ impl Reach {
             table,
             provider,
             halt: Arc::clone(halt),
+            tries: None,
         })
+    }
+
+    /// The same way for one who does not wait for a provider that is busy.
+    #[must_use]
+    pub fn at_once(self) -> Self {
+        Self {
+            tries: Some(1),
+            ..self
+        }
     }
 
     /// The model of a word such as `anthropic:claude-opus-5`.
@@ -79,7 +91,7 @@ impl Reach {
             halt: Arc::clone(&self.halt),
             limits,
             transport,
-            ..Settings::new("")
+            ..self.usual()
         };
         Model::new(choice, settings)
     }
@@ -144,6 +156,14 @@ impl Reach {
         match word.strip_prefix(HOSTED).map(str::trim) {
             Some(model) if !model.is_empty() => Ok(self.table.hosted(model)),
             _ => Err(Error::usage("no model is named").mend("such as `hosted:claude-opus-5`")),
+        }
+    }
+
+    fn usual(&self) -> Settings {
+        let usual = Settings::new("");
+        Settings {
+            tries: self.tries.unwrap_or(usual.tries),
+            ..usual
         }
     }
 

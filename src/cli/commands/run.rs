@@ -44,6 +44,9 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         }
         None => {
             let asked = settle::asked(settle::typed(args)?, &halt)?;
+            if args.bounds.max_cost.is_some() {
+                forecast::check_priced(&asked)?;
+            }
             if args.plan {
                 speech::answer(&forecast::tell(&asked)?);
                 return Ok(Exit::Done);
