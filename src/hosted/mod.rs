@@ -250,6 +250,22 @@ impl Platform {
         self.awaits_dream.store(awaits, Ordering::Relaxed);
     }
 
+    /// Whether each part can be used with this key; nothing is made.
+    pub async fn look_around(&self) -> Vec<(&'static str, Outcome<()>)> {
+        let parts = [
+            ("agents", "/v1/agents?limit=1"),
+            ("sessions", "/v1/sessions?limit=1"),
+            ("memory stores", "/v1/memory_stores?limit=1"),
+            ("dreams", "/v1/dreams?limit=1"),
+        ];
+        let mut found = Vec::with_capacity(parts.len());
+        for (part, path) in parts {
+            let came = self.ask(&Call::get(path, own_address("doctor"))).await;
+            found.push((part, came.map(drop)));
+        }
+        found
+    }
+
     fn is_stopped(&self) -> bool {
         self.halt.is_set()
     }

@@ -6,7 +6,7 @@ use dreameval::files::TemporaryFolder;
 
 use crate::{
     hosted_room::setup,
-    platform::{KEY, Platform, When},
+    platform::{DREAMING, KEY, Platform, When},
     program::{Said, command, end, post_room},
 };
 
@@ -166,4 +166,34 @@ fn dream_alone_reads_a_run_that_waits_and_leaves_nothing_of_its_own() {
     let left = platform.counts().left;
     assert_eq!(left["session"].len(), sessions);
     assert!(!left.contains_key("memory_store") && !left.contains_key("dream"));
+}
+
+#[test]
+fn doctor_looks_at_each_part_of_the_platform_and_makes_nothing() {
+    let platform = setup().start();
+    platform.unenrol(DREAMING);
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let arguments = [
+        "doctor",
+        "--agent",
+        "hosted:claude-opus-5",
+        "--base-url",
+        &platform.address,
+    ];
+    let ran = said(with_key(command(folder.path(), arguments)));
+    assert_eq!(ran.code, Some(0), "{}", ran.talk);
+    let lines: Vec<&str> = ran.answer.lines().collect();
+    assert_eq!(
+        lines[..2],
+        ["agents         can be used", "sessions       can be used"]
+    );
+    assert!(
+        lines[3].starts_with("dreams         cannot be used: the platform answered 400: organization_not_enrolled_in_beta"),
+        "{}",
+        lines[3]
+    );
+    assert!(platform.counts().made.is_empty());
+    let mut other = command(folder.path(), arguments);
+    other.env("ANTHROPIC_API_KEY", "sk-ant-other");
+    assert_eq!(said(other).code, Some(5));
 }

@@ -37,6 +37,8 @@ mod gating;
 #[cfg(test)]
 mod hosted_command_line;
 #[cfg(test)]
+mod hosted_details;
+#[cfg(test)]
 mod hosted_faults;
 #[cfg(test)]
 mod hosted_room;

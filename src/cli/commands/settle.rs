@@ -122,32 +122,7 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
         .as_ref()
         .map(|path| read_store(Path::new(path)))
         .transpose()?;
-    let (mut arms, mut extra) = (Vec::new(), Vec::new());
-    for arm in &typed.arms {
-        match arm.split_once('=') {
-            Some((name, path)) => extra.push(own_arm(name, path)?),
-            None if ARMS.contains(&arm.as_str()) => arms.push(arm.clone()),
-            None => {
-                return Err(
-                    Error::usage(format!("there is no arm `{arm}`")).mend(format!(
-                        "{}, or name=STORE",
-                        did_you_mean(arm, "arms", ARMS)
-                    )),
-                );
-            }
-        }
-    }
-    let names: Vec<&str> = arms
-        .iter()
-        .map(String::as_str)
-        .chain(extra.iter().map(|(name, _)| name.as_str()))
-        .collect();
-    if let Some(twice) = (1..names.len()).find(|it| names[..*it].contains(&names[*it])) {
-        return Err(
-            Error::usage(format!("`--arms` names `{}` twice", names[twice]))
-                .mend("an arm is replayed once; for more attempts give `--repeats`"),
-        );
-    }
+    let (arms, extra) = arms(&typed.arms)?;
     if memory.is_some() && !arms.iter().any(|it| it == "dreamed") {
         return Err(Error::usage("`--memory` gives the store of arm `dreamed`, which is not among `--arms`")
             .mend("add `dreamed` to `--arms`, or give the store as an arm of its own: `--arms name=STORE`"));
@@ -176,6 +151,40 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
         tries_dropped: typed.tries_dropped,
         typed,
     })
+}
+
+/// Stores replayed beside the built-in arms.
+type Extra = Vec<(ArmName, Store)>;
+
+/// The built-in arms and the stores beside them that were typed.
+fn arms(typed: &[String]) -> Result<(Vec<String>, Extra)> {
+    let (mut arms, mut extra) = (Vec::new(), Vec::new());
+    for arm in typed {
+        match arm.split_once('=') {
+            Some((name, path)) => extra.push(own_arm(name, path)?),
+            None if ARMS.contains(&arm.as_str()) => arms.push(arm.clone()),
+            None => {
+                return Err(
+                    Error::usage(format!("there is no arm `{arm}`")).mend(format!(
+                        "{}, or name=STORE",
+                        did_you_mean(arm, "arms", ARMS)
+                    )),
+                );
+            }
+        }
+    }
+    let names: Vec<&str> = arms
+        .iter()
+        .map(String::as_str)
+        .chain(extra.iter().map(|(name, _)| name.as_str()))
+        .collect();
+    if let Some(twice) = (1..names.len()).find(|it| names[..*it].contains(&names[*it])) {
+        return Err(
+            Error::usage(format!("`--arms` names `{}` twice", names[twice]))
+                .mend("an arm is replayed once; for more attempts give `--repeats`"),
+        );
+    }
+    Ok((arms, extra))
 }
 
 /// The managed-agents platform, where agent or dreamer work there: one for both, so that what they make is kept and
