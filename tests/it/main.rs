@@ -39,11 +39,19 @@ mod fresh_worlds;
 #[cfg(test)]
 mod gating;
 #[cfg(test)]
+mod hosted_command_line;
+#[cfg(test)]
+mod hosted_details;
+#[cfg(test)]
 mod hosted_faults;
 #[cfg(test)]
 mod hosted_room;
 #[cfg(test)]
 mod hosted_runs;
+#[cfg(test)]
+mod hosted_tapes;
+#[cfg(test)]
+mod hosted_traps;
 #[cfg(test)]
 mod hostile_names;
 #[cfg(test)]

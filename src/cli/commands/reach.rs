@@ -145,7 +145,7 @@ impl Reach {
             halt: Arc::clone(&self.halt),
             limits: listed.limits,
             transport,
-            ..Settings::new("")
+            ..self.usual()
         };
         Ok(Arc::new(Platform::new(connection, settings)?))
     }
