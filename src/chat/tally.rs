@@ -47,6 +47,12 @@ impl Tally {
         self.seconds += other.seconds;
     }
 
+    /// Whether the replies so far cost so many cents; a cost that is not known is no bound.
+    pub fn has_spent(&self, cents: u32) -> bool {
+        let dollars = self.cost_usd.flatten();
+        dollars.is_some_and(|it| f64::from(cents) <= it * 100.0)
+    }
+
     /// Seconds from sending to the last byte, over all replies.
     pub fn seconds(&self) -> f64 {
         self.seconds

@@ -88,6 +88,9 @@ pub struct Limits {
     pub steps: u32,
     /// Wall-clock seconds allowed; embedded agents do not use them.
     pub seconds: u32,
+    /// US cents a model may cost; checked after each reply, so the last one can overshoot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cents: Option<u32>,
 }
 
 /// The word of a `state` grader that asks for nothing of an entity to have been quietly spoiled.

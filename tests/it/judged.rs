@@ -48,6 +48,7 @@ fn brief() -> Brief {
         limits: Limits {
             steps: 5,
             seconds: 60,
+            cents: None,
         },
     }
 }

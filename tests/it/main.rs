@@ -41,17 +41,27 @@ mod fresh_worlds;
 #[cfg(test)]
 mod gating;
 #[cfg(test)]
+mod hosted_command_line;
+#[cfg(test)]
+mod hosted_details;
+#[cfg(test)]
 mod hosted_faults;
 #[cfg(test)]
 mod hosted_room;
 #[cfg(test)]
 mod hosted_runs;
 #[cfg(test)]
+mod hosted_tapes;
+#[cfg(test)]
+mod hosted_traps;
+#[cfg(test)]
 mod hostile_names;
 #[cfg(test)]
 mod judged;
 #[cfg(test)]
 mod kill_and_resume;
+#[cfg(test)]
+mod model_line;
 #[cfg(test)]
 mod model_room;
 #[cfg(test)]

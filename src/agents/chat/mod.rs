@@ -195,6 +195,11 @@ impl Talk<'_> {
             if left <= 0.0 {
                 return Ok((Stop::Seconds, None));
             }
+            if let Some(cents) = self.hands.brief.limits.cents
+                && self.tally.has_spent(cents)
+            {
+                return Ok((Stop::Budget, None));
+            }
             let turn = Turn {
                 system,
                 messages: &self.messages,

@@ -30,6 +30,8 @@ pub struct Reach {
     /// The provider `--base-url` stands for.
     provider: Option<Provider>,
     halt: Arc<Halt>,
+    /// Exchanges one request may take, where not the usual number.
+    tries: Option<u32>,
 }
 
 impl Reach {
@@ -53,7 +55,17 @@ impl Reach {
             table,
             provider,
             halt: Arc::clone(halt),
+            tries: None,
         })
+    }
+
+    /// The same way for one who does not wait for a provider that is busy.
+    #[must_use]
+    pub fn at_once(self) -> Self {
+        Self {
+            tries: Some(1),
+            ..self
+        }
     }
 
     /// The model of a word such as `anthropic:claude-opus-5`.
@@ -80,7 +92,7 @@ impl Reach {
             halt: Arc::clone(&self.halt),
             limits,
             transport,
-            ..Settings::new("")
+            ..self.usual()
         };
         Model::new(choice, settings)
     }
@@ -133,7 +145,7 @@ impl Reach {
             halt: Arc::clone(&self.halt),
             limits: listed.limits,
             transport,
-            ..Settings::new("")
+            ..self.usual()
         };
         Ok(Arc::new(Platform::new(connection, settings)?))
     }
@@ -176,6 +188,14 @@ impl Reach {
         match word.strip_prefix(HOSTED).map(str::trim) {
             Some(model) if !model.is_empty() => Ok(self.table.hosted(model)),
             _ => Err(Error::usage("no model is named").mend("such as `hosted:claude-opus-5`")),
+        }
+    }
+
+    fn usual(&self) -> Settings {
+        let usual = Settings::new("");
+        Settings {
+            tries: self.tries.unwrap_or(usual.tries),
+            ..usual
         }
     }
 
