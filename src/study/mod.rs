@@ -135,11 +135,8 @@ async fn play_through(
         bench = Arc::try_unwrap(practising)
             .map_err(|_| Error::bug("a worker still holds the bench"))?;
         dream = dreaming::dream_over(asked, &records, folder, pace, observe).await?;
-        let Some(dreamt) = &dream else {
+        if dream.is_none() {
             return Ok(None);
-        };
-        if let (Some(purse), Some(usage)) = (&pace.purse, &dreamt.usage) {
-            purse.pay(usage);
         }
     }
     let dreamt = dream.as_ref().map(|it| it.store.clone());

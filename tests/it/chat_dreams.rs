@@ -1,7 +1,7 @@
 //! A language model as a dreamer behind a server that misbehaves: what it leaves, what it rests on, and what becomes of
 //! answers nobody can use.
 
-use std::{fs, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use dreameval::{
     domain::{
@@ -25,11 +25,11 @@ use tokio::runtime::Builder;
 
 use crate::{
     court::{
-        Asks, STALE, asked, asks, clerk, dreams, first_message, honest, model, play, says,
+        Asks, STALE, asked, asks, clerk, dreams, first_message, honest, patient, play, says,
         write_suite,
     },
     model_server::{Act, INPUT, Seen, Server},
-    program::{command, end},
+    program::{Said, command, end},
 };
 
 fn session(number: usize, said: &str) -> Session {
@@ -66,8 +66,7 @@ fn stale() -> Store {
 }
 
 fn dream(server: &Server, sessions: &[Session], instructions: Option<&str>) -> Result<Dream> {
-    let model = model(server, |it| it.tries = 12);
-    let dreamer = ChatDreamer::new(model, instructions.map(str::to_owned), 1).unwrap();
+    let dreamer = ChatDreamer::new(patient(server), instructions.map(str::to_owned), 1).unwrap();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(dreamer.dream(sessions, &stale()))
 }
@@ -280,12 +279,11 @@ fn a_whole_run_dreams_with_a_model_and_shows_that_it_helped() {
             Asks::Dreamer => dreams(seen),
         },
     });
-    let dreamer = ChatDreamer::new(model(&server, |it| it.tries = 12), None, 1).unwrap();
-    let judge =
-        Arc::new(dreameval::scoring::Judge::new(model(&server, |it| it.tries = 12), 3).unwrap());
+    let dreamer = ChatDreamer::new(patient(&server), None, 1).unwrap();
+    let judge = Arc::new(dreameval::scoring::Judge::new(patient(&server), 3).unwrap());
     let mut asked = asked(folder.path(), &server, Arc::new(dreamer), Some(judge));
     asked.agent = Arc::new(dreameval::agents::chat::Chat::new(
-        model(&server, |it| it.tries = 12),
+        patient(&server),
         dreameval::agents::chat::Delivery::Context,
     ));
     let finished = play(&asked, &folder).unwrap();
@@ -322,79 +320,48 @@ fn a_whole_run_dreams_with_a_model_and_shows_that_it_helped() {
     assert_eq!(server.seen().len(), before);
 }
 
+/// `dream` over four sessions and the stale store, from `folder`.
+fn dream_in(folder: &Path, server: &Server, words: &str) -> Said {
+    let usual = "dream --sessions sessions --memory memory --base-url";
+    let words = usual
+        .split(' ')
+        .chain([server.address.as_str()])
+        .chain(words.split(' '));
+    let mut command = command(folder, words);
+    command.env("ANTHROPIC_API_KEY", "sk-test");
+    end(command.spawn().unwrap())
+}
+
 #[test]
 fn dream_names_a_model_on_the_command_line() {
     let server = Server::start(|seen, _| dreams(seen));
     let folder = TemporaryFolder::create("dreams").unwrap();
     let place = folder.path();
-    for (index, session) in four().iter().enumerate() {
-        fs::create_dir_all(place.join("sessions")).unwrap();
-        fs::write(
-            place.join(format!("sessions/{index}.jsonl")),
-            write_session(session),
-        )
-        .unwrap();
-    }
+    fs::create_dir(place.join("sessions")).unwrap();
     fs::create_dir(place.join("memory")).unwrap();
+    for (index, session) in four().iter().enumerate() {
+        let path = place.join(format!("sessions/{index}.jsonl"));
+        fs::write(path, write_session(session)).unwrap();
+    }
     fs::write(place.join("memory/notes.md"), STALE).unwrap();
     fs::write(place.join("more.txt"), "Write in British English.\n").unwrap();
-    let run = |more: &[&str]| {
-        let words = [
-            "dream",
-            "--sessions",
-            "sessions",
-            "--memory",
-            "memory",
-            "--base-url",
-            &server.address,
-        ];
-        let mut command = command(place, words.iter().chain(more));
-        command.env("ANTHROPIC_API_KEY", "sk-test");
-        end(command.spawn().unwrap())
-    };
-    let said = run(&[
-        "--dreamer",
-        "anthropic:m",
-        "--instructions",
-        "more.txt",
-        "--out",
-        "out",
-    ]);
+    let with = "--dreamer anthropic:m --instructions more.txt --out out";
+    let said = dream_in(place, &server, with);
     assert_eq!(said.code, Some(0), "{}", said.talk);
-    assert!(
-        said.answer.starts_with(
-            "2 learnings from 4 sessions: 1 added, 1 kept, 0 merged, 1 superseded, 0 dropped"
-        ),
-        "{}",
-        said.answer
-    );
-    assert_eq!(
-        learnings(&read_store(&place.join("out")).unwrap())
-            .learnings
-            .len(),
-        2
-    );
+    let counts = "2 learnings from 4 sessions: 1 added, 1 kept, 0 merged, 1 superseded, 0 dropped";
+    assert!(said.answer.starts_with(counts), "{}", said.answer);
+    let written = read_store(&place.join("out")).unwrap();
+    assert_eq!(learnings(&written).learnings.len(), 2);
     assert_eq!(
         fs::read_to_string(place.join("memory/notes.md")).unwrap(),
         STALE
     );
-    let said = run(&["--instructions", "more.txt", "--out", "other"]);
+    let said = dream_in(place, &server, "--instructions more.txt --out other");
     assert_eq!(said.code, Some(2));
-    assert!(
-        said.talk
-            .contains("the dreamer `embedded` takes no instructions"),
-        "{}",
-        said.talk
-    );
+    let told = "the dreamer `embedded` takes no instructions";
+    assert!(said.talk.contains(told), "{}", said.talk);
     fs::write(place.join("more.txt"), "x".repeat(4097)).unwrap();
-    let said = run(&[
-        "--dreamer",
-        "anthropic:m",
-        "--instructions",
-        "more.txt",
-        "--out",
-        "other",
-    ]);
+    let said = dream_in(place, &server, &with.replace("out out", "out other"));
     assert_eq!(said.code, Some(2));
     assert!(!place.join("other").exists());
 }

@@ -135,6 +135,11 @@ pub fn model(server: &Server, change: impl Fn(&mut Settings)) -> Model {
     Model::new(choice, settings).unwrap()
 }
 
+/// A model behind a server that fails often.
+pub fn patient(server: &Server) -> Model {
+    model(server, |it| it.tries = 12)
+}
+
 /// A judge behind the server.
 pub fn judge(server: &Server) -> Arc<Judge> {
     Arc::new(Judge::new(model(server, |_| {}), 3).unwrap())

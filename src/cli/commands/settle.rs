@@ -164,8 +164,11 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
     Ok(asked)
 }
 
-/// The arms that were typed: built-in names, and stores with names of their own.
-fn arms(typed: &[String]) -> Result<(Vec<String>, Vec<(ArmName, Store)>)> {
+/// Built-in arms by name, and stores with names of their own.
+type Arms = (Vec<String>, Vec<(ArmName, Store)>);
+
+/// The arms that were typed.
+fn arms(typed: &[String]) -> Result<Arms> {
     let (mut arms, mut extra) = (Vec::new(), Vec::new());
     for arm in typed {
         match arm.split_once('=') {
