@@ -76,7 +76,7 @@ impl LabelCounts {
     /// Source: Cohen (1960), Educ. Psychol. Meas. 20, 37–46; error by Fleiss, Cohen & Everitt (1969), Psychol. Bull. 72,
     /// 323–327.
     pub fn kappa(&self, confidence: Confidence) -> Option<(f64, Option<Interval>)> {
-        let n = self.labelled() as f64;
+        let n = Some(self.labelled()).filter(|it| 0 < *it)? as f64;
         let missed = self.labelled_positive.checked_sub(self.true_positive)?;
         let invented = self.labelled_negative.checked_sub(self.true_negative)?;
         let table = [

@@ -31,8 +31,18 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
     };
     let mut tally = Tally::default();
     let runtime = runtime()?;
-    let canaries = suite.split(Split::Canary).count();
-    for task in &suite.tasks {
+    let is_canary = |it: &&Task| it.split == Split::Canary && it.grader.judged().is_empty();
+    let canaries = suite.tasks.iter().filter(is_canary).count();
+    let is_judged = |it: &&Task| !it.grader.judged().is_empty();
+    let judged = suite.tasks.iter().filter(is_judged).count();
+    if 0 < judged {
+        speech::answer(&format!(
+            "{} left to the judge of its rubric, which no script proves: hold it against people's labels with `judge \
+             calibrate`",
+            count(judged, "task")
+        ));
+    }
+    for task in suite.tasks.iter().filter(|it| !is_judged(it)) {
         let scene = Arc::new(Scene::new(world, &task.brief)?);
         let key = Key::root(args.seed).word(task.id.as_str());
         if task.split == Split::Canary {
@@ -67,7 +77,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
                 .completed,
         );
     }
-    let tasks = suite.tasks.len() - canaries;
+    let tasks = suite.tasks.len() - judged - canaries;
     speech::answer(&tally.tell(tasks, canaries));
     Ok(if tally.is_proven(tasks) {
         Exit::Done
