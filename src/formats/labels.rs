@@ -110,6 +110,64 @@ pub fn read_labels(bytes: &[u8], path: &Path) -> Result<Vec<Label>> {
     }
 }
 
+/// Columns of the key of a blind table.
+pub const KEY: [&str; 6] = ["item", "criterion", "of", "arm", "judge", "judge_digest"];
+
+/// Puts back what a blind table hides: which task a piece of work is of, its arm, and what the judge found. Returns the
+/// digest of that judge.
+///
+/// # Errors
+/// It is no key, lacks a row of the table, or tells of several judges.
+pub fn unblind(labels: &mut [Label], bytes: &[u8], path: &Path) -> Result<String> {
+    let sheet = read_sheet(bytes, path)?;
+    let places: Vec<usize> = KEY.iter().filter_map(|it| sheet.column(it)).collect();
+    let [item, criterion, of, arm, judge, digest] = places.as_slice() else {
+        return Err(Error::input("this is not the key of a table of labels")
+            .in_file(path)
+            .at(1, 1)
+            .mend(format!(
+                "`judge labels` writes one; its columns are {}",
+                KEY.join(", ")
+            )));
+    };
+    let digests: BTreeSet<&String> = sheet.rows.iter().map(|it| &it.cells[*digest]).collect();
+    let by = match digests.len() {
+        1 => digests.into_iter().next().cloned().unwrap_or_default(),
+        _ => {
+            return Err(Error::input("this key tells of several judges, or of none")
+                .in_file(path)
+                .mend("a calibration is of one judge; name the key of one run"));
+        }
+    };
+    for label in labels {
+        let row = sheet
+            .rows
+            .iter()
+            .find(|it| it.cells[*item] == label.item && it.cells[*criterion] == label.criterion);
+        let Some(row) = row else {
+            return Err(Error::input(format!(
+                "this key knows nothing of `{}` of item `{}`",
+                label.criterion, label.item
+            ))
+            .in_file(path)
+            .mend("name the key that was written with the table"));
+        };
+        label.judge =
+            met(&row.cells[*judge], "judge").map_err(|it| it.in_file(path).at(row.line, 1))?;
+        label.item.clone_from(&row.cells[*of]);
+        label.arm.clone_from(&row.cells[*arm]);
+    }
+    Ok(by)
+}
+
+/// The word of a finding.
+pub fn word(met: bool) -> &'static str {
+    match met {
+        true => "met",
+        false => "not met",
+    }
+}
+
 fn label(sheet: &Sheet, row: &SheetRow) -> Result<Label> {
     let cell = |name: &str| {
         let at = sheet.column(name);

@@ -7,6 +7,7 @@ mod canaries;
 pub mod conclusion;
 mod dreaming;
 pub mod gating;
+pub mod labelling;
 pub mod plan;
 pub mod promoting;
 pub mod rows;

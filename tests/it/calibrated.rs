@@ -256,3 +256,68 @@ fn a_calibrated_judge_gates_and_promotes() {
             .all(|it| !it.contains("autumn"))
     );
 }
+
+#[test]
+fn people_label_a_run_blind_and_the_key_brings_arm_and_judge_back() {
+    let folder = TemporaryFolder::create("calibrated").unwrap();
+    let folder = folder.path();
+    let server = played(folder);
+    expect(
+        folder,
+        "judge labels run --out t.csv --key k.csv --per-arm 30",
+        0,
+        "60 trials to label: t.csv",
+    );
+    let table = fs::read_to_string(folder.join("t.csv")).unwrap();
+    assert!(table.starts_with("item,criterion,text,brief,calls,answer,human\nw001,names the day,The answer names the day.,"));
+    for word in ["bare", "dreamed", "autumn"] {
+        assert!(!table.contains(word), "{word}");
+    }
+    // People find met what names the day, but for one slip.
+    let labelled: Vec<String> = table
+        .lines()
+        .map(|line| {
+            match (
+                line.strip_suffix(','),
+                line.contains("30 June") && !line.starts_with("w001"),
+            ) {
+                (Some(line), true) => format!("{line},met"),
+                (Some(line), false) => format!("{line},not met"),
+                (None, _) => line.to_owned(),
+            }
+        })
+        .collect();
+    fs::write(folder.join("t.csv"), labelled.join("\n")).unwrap();
+    let asked = server.seen().len();
+    let words = "judge calibrate --labels t.csv --key k.csv --judge anthropic:m --out c.json";
+    let said = with_server(folder, words, &server);
+    assert_eq!(said.code, Some(0), "{}", said.talk);
+    assert!(
+        said.answer
+            .contains("dreamed memory against no memory: +100 points as judged, over 30 items"),
+        "{}",
+        said.answer
+    );
+    assert_eq!(
+        server.seen().len(),
+        asked,
+        "what the run found is not asked again"
+    );
+    expect(
+        folder,
+        &format!("{GATE} --calibration c.json"),
+        0,
+        "of what people found met it agreed on",
+    );
+    let other = with_server(
+        folder,
+        &words.replace("--out", "--judge-votes 5 --out"),
+        &server,
+    );
+    assert_eq!(other.code, Some(6));
+    assert!(
+        other.talk.contains("the judge of this key is another one"),
+        "{}",
+        other.talk
+    );
+}

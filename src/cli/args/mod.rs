@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::{exit::Exit, speech};
 
-pub use judge::{CalibrateArgs, JudgeAction, JudgeArgs, JudgeCommandArgs};
+pub use judge::{CalibrateArgs, JudgeAction, JudgeArgs, JudgeCommandArgs, LabelsArgs};
 
 /// Measures whether dreaming helps AI agents, and which of the learnings earned it.
 #[derive(Debug, Clone, Parser)]
