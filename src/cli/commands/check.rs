@@ -31,17 +31,9 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
     };
     let mut tally = Tally::default();
     let runtime = runtime()?;
-    let is_canary = |it: &&Task| it.split == Split::Canary && it.grader.judged().is_empty();
-    let canaries = suite.tasks.iter().filter(is_canary).count();
-    let is_judged = |it: &&Task| !it.grader.judged().is_empty();
-    let judged = suite.tasks.iter().filter(is_judged).count();
-    if 0 < judged {
-        speech::answer(&format!(
-            "{} left to the judge of its rubric, which no script proves: hold it against people's labels with `judge \
-             calibrate`",
-            count(judged, "task")
-        ));
-    }
+    let judged = left_to_a_judge(&suite);
+    let canaries = suite.split(Split::Canary);
+    let canaries = canaries.filter(|(_, it)| !is_judged(it)).count();
     for task in suite.tasks.iter().filter(|it| !is_judged(it)) {
         let scene = Arc::new(Scene::new(world, &task.brief)?);
         let key = Key::root(args.seed).word(task.id.as_str());
@@ -84,6 +76,23 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
     } else {
         Exit::Failed
     })
+}
+
+fn is_judged(task: &Task) -> bool {
+    !task.grader.judged().is_empty()
+}
+
+/// How many tasks no script can prove, told where there are any.
+fn left_to_a_judge(suite: &Suite) -> usize {
+    let judged = suite.tasks.iter().filter(|it| is_judged(it)).count();
+    if 0 < judged {
+        speech::answer(&format!(
+            "{} left to the judge of a rubric, which no script proves: hold it against people's labels with `judge \
+             calibrate`",
+            count(judged, "task")
+        ));
+    }
+    judged
 }
 
 #[derive(Debug, Default)]
