@@ -1,6 +1,8 @@
 //! A judge against human labels: agreement, sensitivity and specificity, and what is left of its rates when its errors are
 //! taken out.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::{Confidence, Interval, distributions::normal_upper_quantile, wilson};
@@ -130,25 +132,27 @@ pub struct CorrectedRate {
     pub interval: Option<Interval>,
 }
 
-/// The true rate behind `positive` of `judged` independent things found met.
+/// The true rate behind a `rate` of things found met, known as if from `judged` independent ones, not necessarily whole.
 ///
 /// `None` where nothing was judged or the judge is no better than guessing. Sources: Rogan & Gladen (1978), Am. J. Epidemiol.
 /// 107, 71–76; interval by Lang & Reiczigel (2014), Prev. Vet. Med. 113, 13–22, the form in Lee et al., arXiv 2511.21140.
 pub fn corrected_rate(
-    positive: u64,
-    judged: u64,
+    rate: f64,
+    judged: f64,
     counts: &LabelCounts,
     confidence: Confidence,
 ) -> Option<CorrectedRate> {
     let youden = counts.informative()?;
-    let rate = share(positive, judged).filter(|it| *it <= 1.0)?;
+    if !(0.0..=1.0).contains(&rate) || judged.partial_cmp(&0.0) != Some(Ordering::Greater) {
+        return None;
+    }
     let estimate = (rate + counts.specificity()? - 1.0) / youden;
     let variance =
-        rate * (1.0 - rate) / judged as f64 + counts.label_variance((estimate, 1.0 - estimate))?;
+        rate * (1.0 - rate) / judged + counts.label_variance((estimate, 1.0 - estimate))?;
     Some(CorrectedRate {
         estimate,
         standard_error: variance.sqrt() / youden,
-        interval: adjusted(rate, judged as f64, counts, confidence),
+        interval: adjusted(rate, judged, counts, confidence),
     })
 }
 
@@ -280,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_perfect_judge_needs_no_correction() {
-        let corrected = corrected_rate(12, 40, &counts(50, 50, 50, 50), NINETY_FIVE).unwrap();
+        let corrected = corrected_rate(0.3, 40.0, &counts(50, 50, 50, 50), NINETY_FIVE).unwrap();
         assert!((corrected.estimate - 0.3).abs() < 1e-12);
         let difference =
             corrected_difference(0.2, 0.05, &counts(50, 50, 50, 50), NINETY_FIVE).unwrap();
@@ -293,13 +297,16 @@ mod tests {
     #[test]
     fn a_judge_that_guesses_corrects_nothing() {
         let guesser = counts(25, 50, 25, 50);
-        assert_eq!(corrected_rate(12, 40, &guesser, NINETY_FIVE), None);
+        assert_eq!(corrected_rate(0.3, 40.0, &guesser, NINETY_FIVE), None);
         assert_eq!(corrected_difference(0.2, 0.05, &guesser, NINETY_FIVE), None);
         assert_eq!(
-            corrected_rate(12, 40, &LabelCounts::default(), NINETY_FIVE),
+            corrected_rate(0.3, 40.0, &LabelCounts::default(), NINETY_FIVE),
             None
         );
-        assert_eq!(corrected_rate(0, 0, &counts(9, 9, 9, 9), NINETY_FIVE), None);
+        assert_eq!(
+            corrected_rate(0.0, 0.0, &counts(9, 9, 9, 9), NINETY_FIVE),
+            None
+        );
     }
 
     #[test]

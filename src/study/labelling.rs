@@ -1,5 +1,7 @@
 //! Pieces of a run's work for people to label: blind to arm and judge, and a key that tells both.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::{
@@ -15,11 +17,7 @@ use crate::{
         dataset::write_sheet,
         labels::{KEY, word},
     },
-    runner::{
-        journal::Record,
-        plan::{PlannedTrial, Stage},
-        transcripts::Library,
-    },
+    runner::{journal::Record, plan::PlannedTrial, transcripts::Library},
     scoring::Shown,
     study::Finished,
 };
@@ -57,7 +55,8 @@ const COLUMNS: [&str; 7] = [
     "human",
 ];
 
-/// Draws pieces of work of a finished run: the same tasks and repeats for every arm, in an order that tells nothing.
+/// Draws pieces of work of a finished run: the same tasks and repeats for every arm, in an order that tells nothing. The key
+/// tells of all that was judged, drawn or not, so that rates are those of the whole run.
 ///
 /// # Errors
 /// An arm was not replayed, nothing was judged, or a transcript cannot be had.
@@ -66,118 +65,117 @@ pub async fn draw(
     draw: &Draw<'_>,
     (judge, library): (&Digest, Option<&Library>),
 ) -> Result<Blind> {
-    let chosen = chosen(finished, draw)?;
-    let key = Key::root(draw.seed).word("labels");
+    let judged = judged(finished, draw.arms)?;
+    let (drawn, left) = drawn(&judged, draw);
     let (mut rows, mut keys) = (Vec::new(), Vec::new());
-    for (number, place) in key
-        .word("order")
-        .permutation(chosen.len())
-        .into_iter()
-        .enumerate()
-    {
-        let (trial, record, grade) = chosen[place];
-        let task = &finished.bench.suite.tasks[trial.task as usize];
-        let session = finished.bench.told(trial, record, library).await?;
+    for (number, one) in drawn.iter().enumerate() {
         let item = format!("w{:03}", number + 1);
-        for criterion in task.grader.judged() {
-            let shown = shown(finished, trial, (task, criterion), &session);
-            let answer = safe(&shown.answer.unwrap_or_default());
-            let calls = safe(&shown.calls.unwrap_or_default());
-            let texts = [safe(&criterion.text), safe(&shown.task), calls, answer];
-            let named = [item.clone(), criterion.name.clone()].into_iter();
-            rows.push(
-                named
-                    .clone()
-                    .chain(texts)
-                    .chain([String::new()])
-                    .collect::<Vec<String>>(),
-            );
-            let found = grade
-                .criteria
-                .iter()
-                .find(|(name, _)| *name == criterion.name);
-            let found = found.map_or("", |(_, met)| word(*met)).to_owned();
-            let arm = finished.bench.arm_word(trial);
-            let of = format!("{}-{}", task.id, trial.repeat);
-            keys.push(
-                named
-                    .chain([of, arm, found, judge.to_string()])
-                    .collect::<Vec<String>>(),
-            );
+        let session = finished.bench.told(one.trial, one.record, library).await?;
+        for criterion in one.task.grader.judged() {
+            let shown = shown(finished, one, criterion, &session);
+            let texts = [
+                item.clone(),
+                criterion.name.clone(),
+                safe(&criterion.text),
+                safe(&shown.task),
+                safe(&shown.calls.unwrap_or_default()),
+                safe(&shown.answer.unwrap_or_default()),
+                String::new(),
+            ];
+            rows.push(texts.to_vec());
         }
+        keys.extend(told(finished, one, &item, judge));
+    }
+    for (number, one) in left.iter().enumerate() {
+        keys.extend(told(finished, one, &format!("u{:03}", number + 1), judge));
     }
     Ok(Blind {
         table: write_sheet(&COLUMNS, &rows)?,
         key: write_sheet(&KEY, &keys)?,
-        works: chosen.len(),
+        works: drawn.len(),
     })
 }
 
-type Judged<'a> = (&'a PlannedTrial, &'a Record, &'a Grade);
-
-/// The trials drawn: of tasks with a rubric, at the headline budget, graded.
-fn chosen<'a>(finished: &'a Finished, draw: &Draw<'_>) -> Result<Vec<Judged<'a>>> {
-    let bench = &finished.bench;
-    let names: Vec<String> = bench.arms.iter().map(|it| it.name.to_string()).collect();
-    if let Some(stranger) = draw.arms.iter().find(|it| !names.contains(it)) {
-        return Err(
-            Error::usage(format!("this run has no arm `{stranger}`")).mend(did_you_mean(
-                stranger,
-                "arms",
-                names.iter().map(String::as_str),
-            )),
-        );
-    }
-    let all = finished.trials.iter().zip(&finished.records);
-    let judged: Vec<Judged<'_>> = all
-        .filter(|(trial, _)| trial.stage == Stage::Replay && trial.is_of_arm() && trial.is_headline)
-        .filter(|(trial, _)| {
-            !bench.suite.tasks[trial.task as usize]
-                .grader
-                .judged()
-                .is_empty()
-        })
-        .filter(|(trial, _)| draw.arms.contains(&bench.arm_word(trial)))
-        .filter_map(|(trial, record)| match &record.outcome {
-            Outcome::Graded(grade) => Some((trial, record, grade)),
-            Outcome::Broken(_) => None,
-        })
-        .collect();
-    let mut places: Vec<(u32, u32)> = judged.iter().map(|(it, ..)| (it.task, it.repeat)).collect();
-    places.sort_unstable();
-    places.dedup();
-    if places.is_empty() {
-        return Err(
-            Error::usage("no trial of these arms was judged by a rubric")
-                .mend("name a run of a suite with `grade.rubric`, or other `--arms`"),
-        );
-    }
-    let order = Key::root(draw.seed)
-        .word("labels")
-        .word("which")
-        .permutation(places.len());
-    let drawn: Vec<(u32, u32)> = order
-        .into_iter()
-        .take(draw.per_arm)
-        .map(|it| places[it])
-        .collect();
-    let is_drawn = |it: &Judged<'_>| drawn.contains(&(it.0.task, it.0.repeat));
-    Ok(judged.into_iter().filter(is_drawn).collect())
+/// A trial that was judged.
+#[derive(Debug, Clone, Copy)]
+struct Judged<'a> {
+    trial: &'a PlannedTrial,
+    record: &'a Record,
+    task: &'a Task,
+    grade: &'a Grade,
 }
 
-fn shown(
-    finished: &Finished,
-    trial: &PlannedTrial,
-    (task, criterion): (&Task, &Criterion),
-    session: &Session,
-) -> Shown {
+/// The trials of tasks with a rubric under these arms, at the headline budget, as far as they were graded.
+fn judged<'a>(finished: &'a Finished, arms: &[String]) -> Result<Vec<Judged<'a>>> {
     let bench = &finished.bench;
-    let arm = &bench.arms[usize::from(trial.arm)];
-    let given = bench.given_indices(trial, arm).into_iter();
+    let names: Vec<String> = bench.arms.iter().map(|it| it.name.to_string()).collect();
+    if let Some(stranger) = arms.iter().find(|it| !names.contains(it)) {
+        let known = names.iter().map(String::as_str);
+        return Err(Error::usage(format!("this run has no arm `{stranger}`"))
+            .mend(did_you_mean(stranger, "arms", known)));
+    }
+    let all = finished.trials.iter().zip(&finished.records);
+    let graded = all.filter_map(|(trial, record)| match &record.outcome {
+        Outcome::Broken(_) => None,
+        Outcome::Graded(grade) => Some(Judged {
+            trial,
+            record,
+            task: &bench.suite.tasks[trial.task as usize],
+            grade,
+        }),
+    });
+    let judged: Vec<Judged<'_>> = graded
+        .filter(|it| it.trial.is_of_arm() && it.trial.is_headline)
+        .filter(|it| arms.contains(&bench.arm_word(it.trial)))
+        .filter(|it| !it.task.grader.judged().is_empty())
+        .collect();
+    match judged.is_empty() {
+        false => Ok(judged),
+        true => Err(
+            Error::usage("no trial of these arms was judged by a rubric")
+                .mend("name a run of a suite with `grade.rubric`, or other `--arms`"),
+        ),
+    }
+}
+
+/// Those drawn, in the order they are shown, and those that were not.
+fn drawn<'a>(judged: &[Judged<'a>], draw: &Draw<'_>) -> (Vec<Judged<'a>>, Vec<Judged<'a>>) {
+    let place = |it: &Judged<'_>| (it.trial.task, it.trial.repeat);
+    let places: BTreeSet<(u32, u32)> = judged.iter().map(place).collect();
+    let places: Vec<(u32, u32)> = places.into_iter().collect();
+    let key = Key::root(draw.seed).word("labels");
+    let order = key.word("which").permutation(places.len()).into_iter();
+    let chosen: BTreeSet<(u32, u32)> = order.take(draw.per_arm).map(|it| places[it]).collect();
+    let (drawn, left): (Vec<Judged<'a>>, Vec<Judged<'a>>) =
+        judged.iter().partition(|it| chosen.contains(&place(it)));
+    let order = key.word("order").permutation(drawn.len()).into_iter();
+    (order.map(|it| drawn[it]).collect(), left)
+}
+
+/// The rows of the key about one trial.
+fn told(finished: &Finished, one: &Judged<'_>, item: &str, judge: &Digest) -> Vec<Vec<String>> {
+    let (arm, task) = (finished.bench.arm_word(one.trial), one.task.id.as_str());
+    let found = |name: &str| {
+        let found = one.grade.criteria.iter().find(|(it, _)| it == name);
+        found.map_or("", |(_, met)| word(*met))
+    };
+    let row = |criterion: &&Criterion| {
+        let of = format!("{task}-{}", one.trial.repeat);
+        let name = criterion.name.as_str();
+        let cells = [item, name, &of, task, &arm, found(name), judge.as_str()];
+        cells.map(str::to_owned).to_vec()
+    };
+    one.task.grader.judged().iter().map(row).collect()
+}
+
+fn shown(finished: &Finished, one: &Judged<'_>, criterion: &Criterion, session: &Session) -> Shown {
+    let bench = &finished.bench;
+    let arm = &bench.arms[usize::from(one.trial.arm)];
+    let given = bench.given_indices(one.trial, arm).into_iter();
     let notes = given.map(|it| arm.learnings[usize::from(it)].text.as_str());
     let answer = session.events.iter().rev().find_map(said);
     let work = (answer.as_deref(), session.events.as_slice());
-    Shown::without(notes.collect(), criterion, &task.brief, work)
+    Shown::without(notes.collect(), criterion, &one.task.brief, work)
 }
 
 /// The words of a message of the agent: the last one is its answer.

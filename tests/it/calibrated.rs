@@ -294,7 +294,7 @@ fn people_label_a_run_blind_and_the_key_brings_arm_and_judge_back() {
     assert_eq!(said.code, Some(0), "{}", said.talk);
     assert!(
         said.answer
-            .contains("dreamed memory against no memory: +100 points as judged, over 30 items"),
+            .contains("dreamed memory against no memory: +100 points as judged, over 40 items"),
         "{}",
         said.answer
     );

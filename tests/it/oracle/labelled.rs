@@ -21,8 +21,9 @@ fn rates_without_the_judges_errors_agree_with_table_17() {
     let mut table = Table::read("17_judge");
     for case in &table.cases("rg-") {
         let input = &case["input"];
-        let (positive, judged) = (count(&input["judge_positive"]), count(&input["judged"]));
-        let found = corrected_rate(positive, judged, &counts(input), confidence(case)).unwrap();
+        let (positive, judged) = (number(&input["judge_positive"]), number(&input["judged"]));
+        let found =
+            corrected_rate(positive / judged, judged, &counts(input), confidence(case)).unwrap();
         table.check(case, "point", Some(found.estimate));
         table.check(case, "se_delta", Some(found.standard_error));
         table.check_interval(case, "lang_reiczigel", found.interval);
