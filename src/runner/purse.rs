@@ -4,10 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::domain::{
-    halt::{Halt, Why},
-    trial::Usage,
-};
+use crate::domain::halt::{Halt, Why};
 
 /// A bound on what a run costs, in dollars. One more trial begins only where there is room for it and for all under
 /// way, each taken to be as dear as the dearest so far; before any is known, one goes first.
@@ -26,7 +23,11 @@ struct State {
     under_way: u32,
 }
 
-/// What one trial, or one dream, cost.
+/// Why a bound cannot be kept.
+const UNKNOWN: &str = "what something cost is not known, so `--max-cost` cannot be kept; a model needs a price \
+                       (`--models FILE`), and a program says `usage.cost_usd`";
+
+/// What one trial cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cost {
     /// Dollars.
@@ -90,7 +91,7 @@ impl Purse {
         self.note(cost);
     }
 
-    /// Something was paid for: a trial of an earlier session, or a dream.
+    /// A trial of an earlier session was paid for.
     pub fn note(&self, cost: Cost) {
         let mut state = self.state();
         match cost {
@@ -99,22 +100,17 @@ impl Purse {
                 state.dearest = Some(state.dearest.map_or(dollars, |it| it.max(dollars)));
             }
             Cost::Broken => state.spent += state.dearest.unwrap_or(0.0),
-            Cost::Unknown => self.halt.set(Why::Spent(
-                "what a trial cost is not known, so `--max-cost` cannot be kept; a model needs a price (`--models FILE`), \
-                 and a program says `usage.cost_usd`"
-                    .to_owned(),
-            )),
+            Cost::Unknown => self.halt.set(Why::Spent(UNKNOWN.to_owned())),
         }
         drop(state);
         self.settled.notify_waiters();
     }
 
-    /// A dream was paid for. It says nothing of what a trial costs.
-    pub fn pay(&self, usage: &Usage) {
-        match (usage.cost_usd, usage.output_tokens) {
-            (Some(dollars), _) => self.state().spent += dollars,
-            (None, Some(_)) => self.note(Cost::Unknown),
-            (None, None) => {}
+    /// Something that is no trial was paid for, such as a dream; `None` where nobody says how much.
+    pub fn pay(&self, dollars: Option<f64>) {
+        match dollars {
+            Some(dollars) => self.state().spent += dollars,
+            None => self.halt.set(Why::Spent(UNKNOWN.to_owned())),
         }
     }
 

@@ -61,9 +61,6 @@ pub(super) async fn dream_over(
             dream
         }
     };
-    if let (Some(purse), Some(usage)) = (&pace.purse, &dream.usage) {
-        purse.pay(usage);
-    }
     observe(&Event::Dreamed {
         sessions: sessions.len(),
         learnings: memory::learnings(&dream.store).learnings.len(),

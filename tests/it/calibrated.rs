@@ -246,6 +246,13 @@ fn a_calibrated_judge_gates_and_promotes() {
     assert!(folder.join("store/notes.md").exists());
     let report = fs::read_to_string(folder.join("run/report.md")).unwrap();
     assert!(report.contains("The judge of the rubrics, apart from the attempts"));
+    // What a run was given is kept with it.
+    let words = "run fees --agent anthropic:m --dreamer null --judge anthropic:m --calibration c.json --arms bare,dreamed \
+                 --repeats 1 --pairs 0 --policy policy.toml --out other --quiet";
+    let said = with_server(folder, words, &server);
+    assert_eq!(said.code, Some(0), "{}", said.talk);
+    fs::remove_file(folder.join("c.json")).unwrap();
+    expect(folder, "gate other --policy policy.toml", 0, fared);
     let judged = server
         .seen()
         .into_iter()
