@@ -199,10 +199,10 @@ pub fn errs_by_arm(one: &LabelCounts, other: &LabelCounts) -> f64 {
 /// The sum of some counts.
 pub fn pooled<'a>(counts: impl Iterator<Item = &'a LabelCounts>) -> LabelCounts {
     counts.fold(LabelCounts::default(), |sum, it| LabelCounts {
-        true_positive: sum.true_positive + it.true_positive,
-        labelled_positive: sum.labelled_positive + it.labelled_positive,
-        true_negative: sum.true_negative + it.true_negative,
-        labelled_negative: sum.labelled_negative + it.labelled_negative,
+        true_positive: sum.true_positive.saturating_add(it.true_positive),
+        labelled_positive: sum.labelled_positive.saturating_add(it.labelled_positive),
+        true_negative: sum.true_negative.saturating_add(it.true_negative),
+        labelled_negative: sum.labelled_negative.saturating_add(it.labelled_negative),
     })
 }
 

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::statistics::{Confidence, Interval, distributions::normal_upper_quantile, wilson};
 
+/// More labels of a class than people ever write.
+const MOST: u64 = 1_000_000;
+
 /// How a judge fared on things people labelled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelCounts {
@@ -35,9 +38,11 @@ impl LabelCounts {
         }
     }
 
-    /// Whether the counts can be: no class has more right than labelled.
+    /// Whether the counts can be: no class has more right than labelled, or more labelled than people ever label.
     pub fn are_possible(&self) -> bool {
-        self.true_positive <= self.labelled_positive && self.true_negative <= self.labelled_negative
+        self.true_positive <= self.labelled_positive
+            && self.true_negative <= self.labelled_negative
+            && self.labelled_positive.max(self.labelled_negative) <= MOST
     }
 
     /// Things labelled.
