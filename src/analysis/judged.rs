@@ -1,13 +1,13 @@
 //! What labels say of a judge: how it agrees with people in each arm, and what the arms come to without its errors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::{
     Confidence, CorrectedDifference, CorrectedRate, LabelCounts, StandardError, clustered_mean,
     corrected_difference, corrected_difference_by_arm, corrected_rate, fisher_greater,
-    rates::effective_trials,
+    prediction_powered, rates::effective_trials,
 };
 
 /// One criterion of one piece of work, judged.
@@ -63,6 +63,9 @@ pub struct JudgedEffect {
     pub corrected: Option<CorrectedDifference>,
     /// Each arm by its own labels; `None` where one has no labels of both classes.
     pub corrected_by_arm: Option<CorrectedDifference>,
+    /// By the labels of these very items, prediction-powered; `None` where fewer than two items are labelled under both
+    /// arms, none is not, or items are repeats of one task.
+    pub powered: Option<CorrectedDifference>,
 }
 
 /// Label counts by arm, arms in the order of their names.
@@ -151,7 +154,36 @@ pub fn effect(
         shared: one.0.keys().filter(|it| other.0.contains_key(*it)).count(),
         corrected: alike(),
         corrected_by_arm: by_arm(),
+        powered: powered(&items, [candidate, baseline], confidence),
     })
+}
+
+/// What people's labels of some pairs make of what the judge found of all of them.
+fn powered(
+    items: &BTreeMap<(&str, &str), Item<'_>>,
+    [candidate, baseline]: [&str; 2],
+    confidence: Confidence,
+) -> Option<CorrectedDifference> {
+    let number = |it: bool| f64::from(u8::from(it));
+    let (mut labelled, mut unlabelled) = (Vec::new(), Vec::new());
+    let mut tasks = BTreeSet::new();
+    for ((_, item), one) in items.iter().filter(|((arm, _), _)| *arm == candidate) {
+        let Some(other) = items.get(&(baseline, *item)) else {
+            continue;
+        };
+        if !tasks.insert(one.task) {
+            return None;
+        }
+        let judged = number(one.judge) - number(other.judge);
+        match one.human.zip(other.human) {
+            Some((one, other)) => labelled.push((number(one) - number(other), judged)),
+            None => unlabelled.push(judged),
+        }
+    }
+    if labelled.len() < 2 {
+        return None;
+    }
+    prediction_powered(&labelled, &unlabelled, confidence)
 }
 
 /// The interval with the degrees of freedom the tasks leave.

@@ -255,6 +255,56 @@ pub fn corrected_difference_by_arm(
     })
 }
 
+/// A mean, or a mean difference, from a few things people and judge looked at (`labelled`, people's value first) and more
+/// that the judge alone did: what the judge says of all of them, mended by where it was wrong on the few.
+///
+/// The weight of the judge's word is tuned and lies in 0 to 1. `None` without labels, or with nothing judged beside them.
+/// The labelled must be a random part. Source: Angelopoulos et al. (2023), arXiv 2301.09633, tuned as in arXiv 2311.01453.
+pub fn prediction_powered(
+    labelled: &[(f64, f64)],
+    unlabelled: &[f64],
+    confidence: Confidence,
+) -> Option<CorrectedDifference> {
+    let people: Vec<f64> = labelled.iter().map(|(it, _)| *it).collect();
+    let judged: Vec<f64> = labelled.iter().map(|(_, it)| *it).collect();
+    let all: Vec<f64> = judged.iter().chain(unlabelled).copied().collect();
+    let (of_people, of_judge) = (mean(&people)?, mean(&judged)?);
+    let alone = mean(unlabelled)?;
+    let (few, many) = (labelled.len() as f64, unlabelled.len() as f64);
+    let shared: f64 = labelled
+        .iter()
+        .map(|(person, judge)| (person - of_people) * (judge - of_judge))
+        .sum();
+    let spread = variance(&all)?;
+    let weight = match 0.0 < spread {
+        true => (shared / few / ((1.0 + few / many) * spread)).clamp(0.0, 1.0),
+        false => 0.0,
+    };
+    let left: Vec<f64> = labelled
+        .iter()
+        .map(|(person, judge)| person - weight * judge)
+        .collect();
+    let estimate = weight * alone + mean(&left)?;
+    let error = weight * weight * variance(unlabelled)? / many + variance(&left)? / few;
+    let standard_error = error.sqrt();
+    Some(CorrectedDifference {
+        estimate,
+        standard_error,
+        interval: around(estimate, standard_error, confidence),
+    })
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// The mean squared distance from the mean.
+fn variance(values: &[f64]) -> Option<f64> {
+    let middle = mean(values)?;
+    let squares: Vec<f64> = values.iter().map(|it| (it - middle).powi(2)).collect();
+    mean(&squares)
+}
+
 fn around(estimate: f64, error: f64, confidence: Confidence) -> Option<Interval> {
     let reach = normal_upper_quantile(confidence.tail())? * error;
     (0.0 < reach).then_some(Interval {

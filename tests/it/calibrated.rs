@@ -75,7 +75,8 @@ fn a_table_with_the_judges_findings_needs_no_judge_and_no_key() {
          dreamed memory: 110 of 150 judged; without the judge's errors 76 % (95 % interval 60 % to 93 %; by its own labels)\n\
          dreamed memory against no memory: +32 points as judged, over 150 items judged under both\n  \
          without the judge's errors, where they are alike in both: +42 points (95 % interval +30 to +53)\n  \
-         each by its own labels: +37 points (95 % interval +19 to +55)\n"
+         each by its own labels: +37 points (95 % interval +19 to +55)\n  \
+         by people's labels, with what the judge found of the rest: +35 points (95 % interval +25 to +44)\n"
     );
     // Whose they are must be said before anything may rest on them.
     let said = say(

@@ -277,6 +277,13 @@ fn differs([candidate, baseline]: [&str; 2], found: &JudgedEffect) -> Vec<String
     }));
     let by_arm = found.corrected_by_arm.as_ref();
     lines.extend(by_arm.map(|it| format!("  each by its own labels: {}", told(it))));
+    let powered = found.powered.as_ref();
+    lines.extend(powered.map(|it| {
+        format!(
+            "  by people's labels, with what the judge found of the rest: {}",
+            told(it)
+        )
+    }));
     lines
 }
 
