@@ -328,6 +328,10 @@ impl Bench {
         brief: &'a Brief,
     ) -> Option<Hearing<'a>> {
         let judge = self.judge.as_deref()?;
+        let grader = &self.suite.tasks[trial.task as usize].grader;
+        if grader.judged().is_empty() {
+            return None;
+        }
         let given = self.given_indices(trial, arm).into_iter();
         let notes = given.map(|it| arm.learnings[usize::from(it)].text.as_str());
         let address = trial.own_key(key, arm.name.as_str());
