@@ -64,6 +64,9 @@ pub struct Typed {
     pub agent: String,
     /// The dreamer.
     pub dreamer: String,
+    /// What a dreaming model is told besides, word for word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
     /// Names of environment variables that programs are given beside the few every program gets; never their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pass_env: Vec<String>,

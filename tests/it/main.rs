@@ -21,6 +21,8 @@ mod canaries;
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]
+mod chat_dreams;
+#[cfg(test)]
 mod chat_models;
 #[cfg(test)]
 mod command_line;

@@ -254,6 +254,7 @@ fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Re
         world_seed: args.world_seed,
         agent: args.agent.clone(),
         dreamer: args.dreamer.clone(),
+        instructions: settle::instructions(args.instructions.as_deref())?,
         pass_env: settle::passed(&args.pass_env)?,
         judge: args.judge.judge.clone(),
         judge_votes: args.judge.judge_votes,
