@@ -92,7 +92,8 @@ impl Platform {
     /// # Errors
     /// It could not be made.
     pub async fn environment(&self) -> Outcome<String> {
-        let made = self.environment.get_or_try_init(async || {
+        let cell = Arc::clone(&lock(&self.environment));
+        let made = cell.get_or_try_init(async || {
             // Environments are known again by their name.
             let name = format!("dreameval {}", self.mark()?);
             let body = json!({

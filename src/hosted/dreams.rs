@@ -8,8 +8,8 @@ use crate::{
     domain::memory::Store,
     draw::Key,
     hosted::{
-        Call, Outcome, PAGE, Platform, Sought, Trouble, id_of, lock, own_address, sessions::Spent,
-        text_at,
+        Call, Outcome, PAGE, Platform, Sought, Trouble, id_at, id_of, lock, own_address,
+        sessions::Spent, text_at,
     },
 };
 
@@ -213,7 +213,7 @@ pub(super) fn output_of(dream: &Value) -> Option<String> {
     let stores = outputs.iter();
     stores
         .filter(|it| text_at(it, "/type").as_deref() == Some("memory_store"))
-        .find_map(|it| text_at(it, "/memory_store_id"))
+        .find_map(|it| id_at(it, "/memory_store_id"))
 }
 
 /// The store a dream reads.

@@ -129,7 +129,7 @@ pub struct Platform {
     halt: Arc<Halt>,
     run: Mutex<Run>,
     made: Mutex<Made>,
-    environment: OnceCell<String>,
+    environment: Mutex<Arc<OnceCell<String>>>,
     agents: Mutex<BTreeMap<Digest, Arc<OnceCell<AgentRef>>>>,
     stores: Mutex<BTreeMap<Digest, Arc<OnceCell<StoreRef>>>>,
     /// Whether practice sessions are still to be dreamt over.
@@ -228,7 +228,7 @@ impl Platform {
             halt,
             run: Mutex::default(),
             made: Mutex::default(),
-            environment: OnceCell::new(),
+            environment: Mutex::default(),
             agents: Mutex::default(),
             stores: Mutex::default(),
             awaits_dream: AtomicBool::new(false),
@@ -474,12 +474,15 @@ fn number_at(body: &Value, at: &str) -> Option<u64> {
     body.pointer(at)?.as_u64()
 }
 
-/// The id of something made, which becomes a part of paths.
+/// The id of something made.
 fn id_of(body: &Value) -> Outcome<String> {
+    id_at(body, "/id").ok_or_else(|| Trouble::Unusable("made something without an `id`".to_owned()))
+}
+
+/// An id, which becomes a part of paths; `None` where it could lead elsewhere.
+fn id_at(body: &Value, at: &str) -> Option<String> {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || "_-".contains(it);
-    text_at(body, "/id")
-        .filter(|it| !it.is_empty() && it.chars().all(is_plain))
-        .ok_or_else(|| Trouble::Unusable("made something without an `id`".to_owned()))
+    text_at(body, at).filter(|it| !it.is_empty() && it.chars().all(is_plain))
 }
 
 /// The value behind a lock. A thread that panicked left it whole: nothing here is half done between two statements.

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result, without_place},
     files,
     hosted::{
-        Call, MARK, Outcome, PAGE, Platform, dreams, lock, own_address,
+        Call, MARK, Outcome, PAGE, Platform, dreams, id_at, lock, own_address,
         stores::{Manifest, difference, gone},
         text_at,
     },
@@ -139,12 +139,12 @@ impl Platform {
             Ok(all.into_iter().filter(|it| is_ours(it)).collect())
         };
         for agent in ours("/v1/agents?").await? {
-            let Some(id) = text_at(&agent, "/id") else {
+            let Some(id) = id_at(&agent, "/id") else {
                 continue;
             };
             for session in ours(&format!("/v1/sessions?agent_id={id}&")).await? {
                 let is_practice = text_at(&session, "/metadata/arm").as_deref() == Some("practice");
-                if let Some(id) = text_at(&session, "/id") {
+                if let Some(id) = id_at(&session, "/id") {
                     lock(&self.made).sessions.insert(id, is_practice);
                 }
             }
@@ -152,7 +152,7 @@ impl Platform {
         }
         let mut inputs = BTreeSet::new();
         for store in ours("/v1/memory_stores?").await? {
-            let Some(id) = text_at(&store, "/id") else {
+            let Some(id) = id_at(&store, "/id") else {
                 continue;
             };
             if text_at(&store, "/metadata/purpose").as_deref() == Some("dream-input") {
@@ -166,7 +166,7 @@ impl Platform {
                     continue;
                 }
                 let mut made = lock(&self.made);
-                made.dreams.extend(text_at(&dream, "/id"));
+                made.dreams.extend(id_at(&dream, "/id"));
                 made.stores
                     .extend(dreams::output_of(&dream).map(|it| (it, None)));
             }
@@ -175,7 +175,7 @@ impl Platform {
         let path = format!("/v1/environments?{PAGE}");
         for environment in self.list(&path, address).await? {
             if text_at(&environment, "/name").as_ref() == Some(&name) {
-                let id = text_at(&environment, "/id");
+                let id = id_at(&environment, "/id");
                 lock(&self.made).environments.extend(id);
             }
         }
@@ -213,7 +213,10 @@ impl Platform {
             rest.extend(agents.into_iter().map(Thing::Agent));
         }
         self.remove_all(rest, &mut ended).await;
+        // Whoever goes on with this platform makes what it needs anew.
         lock(&self.stores).clear();
+        lock(&self.agents).clear();
+        *lock(&self.environment) = Arc::default();
         ended
     }
 

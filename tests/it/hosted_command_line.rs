@@ -14,7 +14,7 @@ use crate::{
 fn run(folder: &Path, platform: &Platform, more: &[&str]) -> Command {
     let suite = post_room().display().to_string();
     let mut arguments = vec!["run", &suite, "--out", "run", "--preset", "smoke"];
-    arguments.extend(["--pairs", "4", "--base-url", &platform.address]);
+    arguments.extend(["--base-url", &platform.address]);
     arguments.extend(more);
     with_key(command(folder, arguments))
 }
@@ -28,11 +28,15 @@ fn said(mut command: Command) -> Said {
     end(command.spawn().unwrap())
 }
 
-const BOTH: [&str; 4] = [
+const BOTH: [&str; 8] = [
     "--agent",
     "hosted:claude-opus-5",
     "--dreamer",
     "hosted:claude-opus-5",
+    "--pairs",
+    "0",
+    "--arms",
+    "bare,dreamed",
 ];
 
 #[test]
@@ -103,7 +107,7 @@ fn a_killed_run_is_cleaned_up_by_its_resume() {
 fn a_hosted_dream_over_sessions_played_elsewhere_is_refused_with_the_way_out() {
     let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
     let folder = TemporaryFolder::create("hosted").unwrap();
-    let ran = said(run(folder.path(), &platform, &BOTH[2..]));
+    let ran = said(run(folder.path(), &platform, &BOTH[2..4]));
     assert_eq!(ran.code, Some(2), "{}", ran.talk);
     assert!(ran.talk.contains("was played by `embedded"), "{}", ran.talk);
     assert!(

@@ -77,7 +77,14 @@ fn a_dream_is_shown_the_practice_sessions_and_what_to_look_for() {
     let nights = seen.lock().unwrap();
     let night = &nights[0];
     assert_eq!((nights.len(), night.sessions.len()), (1, 8));
-    assert_eq!(night.instructions.as_deref(), Some(INSTRUCTIONS));
+    let told = night.instructions.as_deref().unwrap();
+    let verdicts = told.strip_prefix(INSTRUCTIONS).unwrap();
+    assert_eq!(verdicts.matches(": completed").count(), 4, "{verdicts}");
+    assert_eq!(
+        verdicts.matches(": not completed (wanting: ").count(),
+        4,
+        "{verdicts}"
+    );
     assert_eq!(night.model, "claude-opus-5");
     let is_tool = |it: &Value| it["type"] == "agent.custom_tool_use";
     assert!(

@@ -226,6 +226,12 @@ fn what_a_killed_run_left_is_found_by_its_mark_and_removed_on_resume() {
     };
     let practised = begun();
 
+    // Its dream goes on meanwhile, and writes a store that bears no mark.
+    platform.tick(&left["dream"][0], 3);
+    assert_eq!(
+        platform.counts().left["memory_store"].len(),
+        left["memory_store"].len() + 1
+    );
     platform.pace(|pace| pace.polls_tick = true);
     let finished = Set::of(&platform.address).run(&path).finished();
     assert_eq!(platform.counts().left, [].into());
