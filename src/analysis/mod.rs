@@ -7,6 +7,7 @@ mod compare;
 mod credit;
 pub mod evidence;
 pub mod frames;
+pub mod judged;
 mod outcomes;
 mod pairing;
 #[cfg(test)]

@@ -34,6 +34,9 @@ pub struct Record {
     pub stop: Option<Stop>,
     /// What it consumed.
     pub usage: Option<Usage>,
+    /// What the judge of its rubric consumed; the agent's own consumption is `usage`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<Usage>,
     /// Learnings shown, by place among those the trial was given, so that no store is needed to read them.
     #[serde(default)]
     pub surfaced: Vec<u16>,
@@ -52,9 +55,15 @@ pub struct Record {
 }
 
 impl Record {
-    /// What the trial cost in this run; nothing where it was taken from an earlier one.
-    pub fn cost(&self) -> Cost {
-        let dollars = self.usage.and_then(|usage| usage.cost_usd);
+    /// What the trial cost in this run, its judge included; nothing where it was taken from an earlier one. `is_free`
+    /// says that attempts themselves cost nothing.
+    pub fn cost(&self, is_free: bool) -> Cost {
+        let attempt = match is_free {
+            true => Some(0.0),
+            false => self.usage.and_then(|usage| usage.cost_usd),
+        };
+        let judging = self.judge.map_or(Some(0.0), |usage| usage.cost_usd);
+        let dollars = attempt.zip(judging).map(|(one, other)| one + other);
         match dollars {
             _ if self.reused => Cost::Known(0.0),
             Some(dollars) => Cost::Known(dollars),

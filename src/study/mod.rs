@@ -2,6 +2,7 @@
 
 pub mod arms;
 pub mod asked;
+pub mod calibrating;
 mod canaries;
 pub mod conclusion;
 mod dreaming;
@@ -79,6 +80,7 @@ pub async fn run_reusing(
     pace: &Pace,
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Finished>> {
+    asked.check_judge()?;
     let is_read_only = pace.halt.why() == Some(&Why::Reading);
     let _lock = locked(folder, pace)?;
     let Some(platform) = asked.platform.as_ref().filter(|_| !is_read_only) else {
@@ -115,6 +117,7 @@ async fn play_through(
         Arc::clone(&asked.agent),
         asked.seed,
     )?;
+    bench.judged_by(asked.judge.clone());
     let stored = add_store(&mut bench, "stored", asked.suite.memory.clone())?;
     let mut dream = None;
     if asked.memory.is_none() && asked.wants("dreamed") {

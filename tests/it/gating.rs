@@ -124,6 +124,8 @@ fn judged(name: &'static str, before: &Store, store: &Store, seed: u64) -> (Gate
         suite: Arc::clone(&lab.bench.suite),
         agent: Arc::new(Embedded::new(Agent::Planner)),
         dreamer: Arc::new(Reference),
+        judge: None,
+        calibration: None,
         memory: Some(store.clone()),
         arms: Vec::new(),
         extra: Vec::new(),

@@ -95,6 +95,8 @@ impl Set {
             agent: Arc::new(Hosted::new(Arc::clone(&platform), self.choice.clone())),
             dreamer: Arc::new(dreamer),
             platform: Some(platform),
+            judge: None,
+            calibration: None,
             suite: Arc::new(suite),
             memory: None,
             arms: self.arms.clone(),

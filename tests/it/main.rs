@@ -15,6 +15,8 @@ mod broken_suites;
 #[cfg(test)]
 mod broken_tables;
 #[cfg(test)]
+mod calibrated;
+#[cfg(test)]
 mod canaries;
 #[cfg(test)]
 mod catalogue;
@@ -24,6 +26,8 @@ mod chat_models;
 mod command_line;
 #[cfg(test)]
 mod compare_published;
+#[cfg(test)]
+mod court;
 #[cfg(test)]
 mod credibility;
 #[cfg(test)]
@@ -50,6 +54,8 @@ mod hosted_tapes;
 mod hosted_traps;
 #[cfg(test)]
 mod hostile_names;
+#[cfg(test)]
+mod judged;
 #[cfg(test)]
 mod kill_and_resume;
 #[cfg(test)]

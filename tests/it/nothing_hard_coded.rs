@@ -90,6 +90,8 @@ fn results(suite: Suite) -> Results {
         suite: Arc::clone(&lab.bench.suite),
         agent: Arc::new(Embedded::new(Policy::Planner)),
         dreamer: Arc::new(Reference),
+        judge: None,
+        calibration: None,
         memory: None,
         arms: Vec::new(),
         extra: Vec::new(),

@@ -12,7 +12,7 @@ use crate::{
         prompt::{self, Notes},
         toolbox::{Things, Toolbox},
     },
-    chat::{self, End, Message, Model, Reply, Tokens, ToolCall, ToolResult, Turn},
+    chat::{self, End, Message, Model, Reply, Tally, ToolCall, ToolResult, Turn},
     domain::{
         suite::Setting,
         trial::{Attempt, Stop, Usage},
@@ -105,23 +105,8 @@ impl Chat {
 
 impl Agent for Chat {
     fn name(&self) -> String {
-        let choice = self.model.choice();
-        let (provider, model) = (choice.provider.word(), &choice.model);
-        let mut name = format!("{provider}:{model} chat/1 {}", self.delivery.word());
-        let usual = chat::Choice::new(choice.provider, "");
-        if choice.max_tokens != usual.max_tokens {
-            name.push_str(&format!(" max_tokens={}", choice.max_tokens));
-        }
-        if let Some(temperature) = choice.temperature {
-            name.push_str(&format!(" temperature={temperature}"));
-        }
-        if choice.version != usual.version {
-            name.push_str(&format!(" version={}", choice.version));
-        }
-        if let Some(url) = &choice.base_url {
-            name.push_str(&format!(" at {url}"));
-        }
-        name
+        let part = format!("chat/1 {}", self.delivery.word());
+        self.model.choice().named(&part)
     }
 
     fn is_remote(&self) -> bool {
@@ -198,29 +183,6 @@ struct Talk<'a> {
     tally: Tally,
 }
 
-/// What answered requests consumed, each counted once.
-#[derive(Debug, Default)]
-struct Tally {
-    tokens: Option<Tokens>,
-    /// The outer is `None` before the first reply, the inner where a cost is unknown.
-    cost_usd: Option<Option<f64>>,
-    seconds: f64,
-}
-
-impl Tally {
-    fn add(&mut self, reply: &Reply) {
-        self.tokens = Some(match self.tokens {
-            Some(tokens) => tokens.plus(reply.tokens),
-            None => reply.tokens,
-        });
-        self.cost_usd = Some(match self.cost_usd {
-            Some(sum) => sum.zip(reply.cost_usd).map(|(sum, more)| sum + more),
-            None => reply.cost_usd,
-        });
-        self.seconds += reply.seconds;
-    }
-}
-
 impl Talk<'_> {
     /// Asks and acts until the model ends or a limit does.
     async fn run(&mut self, system: &str) -> Result<(Stop, Option<String>), String> {
@@ -229,9 +191,14 @@ impl Talk<'_> {
         let (mut max_tokens, mut pauses) = (usual, 0);
         loop {
             // Only the exchanges that were answered count: waits for a busy provider are not the agent's doing.
-            let left = f64::from(self.hands.brief.limits.seconds) - self.tally.seconds;
+            let left = f64::from(self.hands.brief.limits.seconds) - self.tally.seconds();
             if left <= 0.0 {
                 return Ok((Stop::Seconds, None));
+            }
+            if let Some(cents) = self.hands.brief.limits.cents
+                && self.tally.has_spent(cents)
+            {
+                return Ok((Stop::Budget, None));
             }
             let turn = Turn {
                 system,
@@ -329,17 +296,11 @@ impl Talk<'_> {
     }
 
     fn usage(&self, words_read: u32) -> Usage {
-        let tokens = self.tally.tokens.unwrap_or_default();
         Usage {
             steps: Some(self.hands.steps()),
             tool_errors: Some(self.hands.tool_errors()),
             words_read: Some(words_read),
-            input_tokens: tokens.input,
-            output_tokens: tokens.output,
-            cache_read_tokens: tokens.cache_read,
-            cache_write_tokens: tokens.cache_write,
-            cost_usd: self.tally.cost_usd.flatten(),
-            seconds: Some((self.tally.seconds * 1000.0).round() / 1000.0),
+            ..self.tally.usage()
         }
     }
 }

@@ -10,11 +10,12 @@ use crate::{
     },
     chat::{HOSTED, Listed, Model, Provider, Table},
     domain::halt::{Halt, Why},
-    dreaming::hosted::HostedDreamer,
+    dreaming::{chat::ChatDreamer, hosted::HostedDreamer},
     error::{Error, Result},
     files,
     hosted::{Connection, Platform},
     http::{Secret, Settings, Transport},
+    scoring::{Judge, VOTES},
     study::asked::Network,
 };
 
@@ -102,6 +103,27 @@ impl Reach {
     /// As [`Reach::model`].
     pub fn agent(&self, word: &str) -> Result<Arc<dyn Agent>> {
         Ok(Arc::new(Chat::new(self.model(word)?, Delivery::Context)))
+    }
+
+    /// A dreamer behind such a model.
+    ///
+    /// # Errors
+    /// As [`Reach::model`], and the instructions are too long.
+    pub fn dreamer(
+        &self,
+        word: &str,
+        instructions: Option<String>,
+        seed: u64,
+    ) -> Result<ChatDreamer> {
+        ChatDreamer::new(self.model(word)?, instructions, seed)
+    }
+
+    /// A judge behind such a model, by the majority of so many votes.
+    ///
+    /// # Errors
+    /// As [`Reach::model`], and the votes can be even.
+    pub fn judge(&self, word: &str, votes: Option<u32>) -> Result<Judge> {
+        Judge::new(self.model(word)?, votes.unwrap_or(VOTES))
     }
 
     /// The managed-agents platform, as the table reaches the model of this word.

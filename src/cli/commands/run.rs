@@ -181,11 +181,11 @@ const REMOTE: usize = 64;
 /// How many trials are under way at once, where nobody says otherwise the cores or many for a network, and what they
 /// may cost; embedded agents cost nothing.
 pub fn pace(asked: &Asked, jobs: Option<u32>, bounds: &BoundArgs, halt: Arc<Halt>) -> Pace {
-    let usual = match asked.agent.is_remote() {
+    let usual = match asked.agent.is_remote() || asked.judge.is_some() {
         true => REMOTE,
         false => std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let is_free = asked.agent.is_repeatable();
+    let is_free = asked.agent.is_repeatable() && asked.judge.is_none();
     let most = bounds.max_cost.filter(|_| !is_free);
     Pace {
         workers: jobs.map_or(usual, |jobs| jobs as usize),

@@ -27,9 +27,11 @@ use crate::{
     hosted::Platform,
     process::{PREFIX, Program, is_set},
     promotion::{
+        calibration::Calibration,
         ledger::{Custody, Ledger},
         policy::Policy,
     },
+    scoring::Judge,
     study::{
         asked::{Asked, Network, Typed},
         plan::Amount,
@@ -54,6 +56,9 @@ pub fn typed(args: &RunArgs) -> Result<Typed> {
         agent: args.agent.clone(),
         dreamer: args.dreamer.clone(),
         pass_env: passed(&args.pass_env)?,
+        judge: args.judge.judge.clone(),
+        judge_votes: args.judge.judge_votes,
+        calibration: args.calibration.as_ref().map(|it| it.display().to_string()),
         network: network(&args.models),
         memory: args.memory.as_ref().map(|it| it.display().to_string()),
         stored: args.stored.as_ref().map(|it| it.display().to_string()),
@@ -117,6 +122,8 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
             .insert("memory".to_owned(), suite.memory.digest());
     }
     let suite = Arc::new(suite);
+    let way = Reach::new(&typed.network, first_model(&typed), halt)?;
+    let judge = judge(&typed, &suite, &way)?;
     let memory = typed
         .memory
         .as_ref()
@@ -127,9 +134,13 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
         return Err(Error::usage("`--memory` gives the store of arm `dreamed`, which is not among `--arms`")
             .mend("add `dreamed` to `--arms`, or give the store as an arm of its own: `--arms name=STORE`"));
     }
+    let calibration = typed
+        .calibration
+        .as_ref()
+        .map(|it| calibration(Path::new(it)));
     let platform = platform(&typed, halt)?;
-    Ok(Asked {
-        agent: fitting_agent(&typed, &suite, halt, platform.as_ref())?,
+    let mut asked = Asked {
+        agent: fitting_agent(&typed, &suite, &way, platform.as_ref())?,
         dreamer: match &platform {
             Some(platform) if names_hosted(&typed.dreamer) => {
                 let reach = Reach::new(&typed.network, &typed.dreamer, halt)?;
@@ -139,6 +150,8 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
         },
         platform,
         suite,
+        judge: None,
+        calibration: calibration.transpose()?,
         memory,
         arms,
         extra,
@@ -150,14 +163,14 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
         seed: typed.seed,
         tries_dropped: typed.tries_dropped,
         typed,
-    })
+    };
+    asked.judged_by(judge);
+    asked.check_judge()?;
+    Ok(asked)
 }
 
-/// Stores replayed beside the built-in arms.
-type Extra = Vec<(ArmName, Store)>;
-
-/// The built-in arms and the stores beside them that were typed.
-fn arms(typed: &[String]) -> Result<(Vec<String>, Extra)> {
+/// The arms that were typed: built-in names, and stores with names of their own.
+fn arms(typed: &[String]) -> Result<(Vec<String>, Vec<(ArmName, Store)>)> {
     let (mut arms, mut extra) = (Vec::new(), Vec::new());
     for arm in typed {
         match arm.split_once('=') {
@@ -187,6 +200,34 @@ fn arms(typed: &[String]) -> Result<(Vec<String>, Extra)> {
     Ok((arms, extra))
 }
 
+/// The first model that was typed, which `--base-url` is meant for; nothing where there is none.
+fn first_model(typed: &Typed) -> &str {
+    let judge = typed.judge.as_deref().unwrap_or_default();
+    let mut words = [typed.agent.as_str(), judge, &typed.dreamer].into_iter();
+    let first = words.find(|it| names_model(it) || names_hosted(it));
+    first.filter(|it| names_model(it)).unwrap_or_default()
+}
+
+/// The judge that was typed, where the suite has anything to judge.
+fn judge(typed: &Typed, suite: &Suite, way: &Reach) -> Result<Option<Arc<Judge>>> {
+    match (&typed.judge, suite.is_judged()) {
+        (None, _) => Ok(None),
+        (Some(word), true) => Ok(Some(Arc::new(way.judge(word, typed.judge_votes)?))),
+        (Some(_), false) => Err(Error::usage(
+            "a judge is named, and no task of this suite has a rubric",
+        )
+        .mend("leave out `--judge`")),
+    }
+}
+
+/// A calibration file.
+///
+/// # Errors
+/// It cannot be read, or is none.
+pub fn calibration(path: &Path) -> Result<Calibration> {
+    Calibration::parse(&files::read_text(path)?, path)
+}
+
 /// The managed-agents platform, where agent or dreamer work there: one for both, so that what they make is kept and
 /// removed together.
 fn platform(typed: &Typed, halt: &Arc<Halt>) -> Result<Option<Arc<Platform>>> {
@@ -200,15 +241,12 @@ fn platform(typed: &Typed, halt: &Arc<Halt>) -> Result<Option<Arc<Platform>>> {
 fn fitting_agent(
     typed: &Typed,
     suite: &Suite,
-    halt: &Arc<Halt>,
+    way: &Reach,
     platform: Option<&Arc<Platform>>,
 ) -> Result<Arc<dyn Agent>> {
     let agent = match platform {
-        Some(platform) if names_hosted(&typed.agent) => {
-            let reach = Reach::new(&typed.network, &typed.agent, halt)?;
-            reach.hosted_agent(&typed.agent, platform)?
-        }
-        _ => agent(typed, halt)?,
+        Some(platform) if names_hosted(&typed.agent) => way.hosted_agent(&typed.agent, platform)?,
+        _ => agent(typed, way)?,
     };
     match agent.refuses(&suite.setting) {
         None => Ok(agent),
@@ -239,6 +277,7 @@ pub fn asked_again(typed: Typed, folder: &Path, halt: &Arc<Halt>) -> Result<Aske
         memory: typed.memory.as_ref().map(|it| given("memory", it)),
         stored: typed.stored.as_ref().map(|it| given("stored", it)),
         arms: typed.arms.iter().map(arm).collect(),
+        calibration: typed.calibration.as_ref().map(|it| given(CALIBRATION, it)),
         ..typed.clone()
     };
     Ok(Asked {
@@ -259,6 +298,10 @@ pub fn keep_given(asked: &Asked, folder: &Path) -> Result<()> {
     if asked.typed.stored.is_some() {
         write_store(&asked.suite.memory, &place.join("stored"))?;
     }
+    if let Some(calibration) = &asked.calibration {
+        files::create_folder(&place)?;
+        files::write(&place.join(CALIBRATION), calibration.text()?.as_bytes())?;
+    }
     for (name, store) in &asked.extra {
         write_store(store, &place.join("arms").join(name.as_str()))?;
     }
@@ -267,6 +310,8 @@ pub fn keep_given(asked: &Asked, folder: &Path) -> Result<()> {
 
 /// The folder of a run that holds the stores it was given.
 const GIVEN: &str = "given";
+/// The file in it that holds what the judge was held against.
+const CALIBRATION: &str = "calibration.json";
 
 fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
     // An arm's name becomes that of a folder.
@@ -302,7 +347,7 @@ const DREAMERS: [&str; 6] = [
     "command:PROGRAM",
 ];
 
-fn agent(typed: &Typed, halt: &Arc<Halt>) -> Result<Arc<dyn Agent>> {
+fn agent(typed: &Typed, way: &Reach) -> Result<Arc<dyn Agent>> {
     if let Some(program) = typed.agent.strip_prefix(PREFIX) {
         return Ok(Arc::new(ProgramAgent {
             program: Program::parse(program)?,
@@ -312,7 +357,7 @@ fn agent(typed: &Typed, halt: &Arc<Halt>) -> Result<Arc<dyn Agent>> {
     match typed.agent.as_str() {
         "embedded" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Planner))),
         "forager" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Forager))),
-        word if names_model(word) => Reach::new(&typed.network, word, halt)?.agent(word),
+        word if names_model(word) => way.agent(word),
         other => Err(Error::usage(format!("there is no agent `{other}`"))
             .mend(did_you_mean(other, "agents", AGENTS))),
     }

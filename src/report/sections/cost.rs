@@ -1,7 +1,7 @@
 //! What each arm costs: steps, words read, dollars where they are known.
 
 use crate::{
-    analysis::evidence::ArmSummary,
+    analysis::evidence::{ArmSummary, JudgeCost},
     promotion::figures::{amount, arm_words},
     report::{
         Inputs,
@@ -38,11 +38,47 @@ pub fn section(inputs: &Inputs<'_>) -> Option<Section> {
     let is_score = inputs.headline().is_some_and(|it| it.outcome == "score");
     table.rows = arms.into_iter().map(|arm| row(arm, is_score)).collect();
     section.blocks.push(Block::Table(table));
+    section.blocks.extend(judged(inputs).map(Block::Table));
     Some(section)
 }
 
+/// What judging the rubrics took, apart from the attempts; `None` where no judge was asked.
+fn judged(inputs: &Inputs<'_>) -> Option<Table> {
+    let arms = inputs.evidence.arms.iter();
+    let judged: Vec<(&ArmSummary, JudgeCost)> =
+        arms.filter_map(|arm| Some((arm, arm.judge?))).collect();
+    if judged.is_empty() {
+        return None;
+    }
+    let mut table = Table::new(
+        "The judge of the rubrics, apart from the attempts",
+        &[
+            "Memory",
+            "#Trials judged",
+            "#Input tokens",
+            "#Output tokens",
+            "#Dollars",
+        ],
+    );
+    let row = |(arm, cost): (&ArmSummary, JudgeCost)| {
+        let whole = |it: u64| it.to_string();
+        vec![
+            Cell::text(arm_words(&arm.arm)),
+            Cell::text(cost.trials.to_string()),
+            Cell::or_unknown(cost.input_tokens.map(whole)),
+            Cell::or_unknown(cost.output_tokens.map(whole)),
+            Cell::or_unknown(cost.cost_usd.map(dollars)),
+        ]
+    };
+    table.rows = judged.into_iter().map(row).collect();
+    Some(table)
+}
+
 fn measured(arm: &ArmSummary) -> bool {
-    arm.mean_steps.is_some() || arm.mean_words_read.is_some() || arm.cost_usd.is_some()
+    arm.mean_steps.is_some()
+        || arm.mean_words_read.is_some()
+        || arm.cost_usd.is_some()
+        || arm.judge.is_some()
 }
 
 /// A sum of scores is no number of completed attempts, so nothing is divided by it.
