@@ -181,7 +181,13 @@ impl Hosted {
                 ("repeat", &repeat),
                 ("trial", &trial),
             ],
-            budget_cents: self.choice.budget_cents,
+            budget_cents: [
+                self.choice.budget_cents,
+                work.brief.limits.cents.map(u64::from),
+            ]
+            .into_iter()
+            .flatten()
+            .min(),
             opening: opening(
                 &prompt::task(work.brief, desk),
                 self.choice.outcome.as_ref(),
