@@ -12,12 +12,10 @@ use crate::{
     hosted::{
         Platform,
         dreams::{DreamPlan, MOST_INSTRUCTIONS, MOST_SESSIONS},
-        sessions::Spent,
+        sessions::{SESSION_EVENT, Spent},
     },
 };
 
-/// The event of a transcript that says on which session of the platform it was played.
-const SESSION_EVENT: &str = "hosted.session";
 /// What a dream is asked to look for where nobody says otherwise.
 pub const INSTRUCTIONS: &str = "\
 Write what the sessions teach about doing such tasks better: mistakes that recur and what mended them, the order of work \

@@ -57,7 +57,7 @@ impl Platform {
             Arc::clone(agents.entry(digest.clone()).or_default())
         };
         let made = cell.get_or_try_init(|| self.make_agent(body, &digest, plan.effort));
-        made.await.cloned()
+        self.needed(made.await.cloned())
     }
 
     async fn make_agent(
@@ -117,6 +117,6 @@ impl Platform {
             lock(&self.made).environments.insert(id.clone());
             Ok(id)
         });
-        made.await.cloned()
+        self.needed(made.await.cloned())
     }
 }

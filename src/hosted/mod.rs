@@ -20,7 +20,10 @@ use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
-    domain::{halt::Halt, id::Digest},
+    domain::{
+        halt::{Halt, Why},
+        id::Digest,
+    },
     draw::Key,
     error::{Error, Result},
     http::{
@@ -268,6 +271,14 @@ impl Platform {
 
     fn is_stopped(&self) -> bool {
         self.halt.is_set()
+    }
+
+    /// Passes on what every trial needs; a refusal of it ends the run, since none of them could be played.
+    fn needed<T>(&self, outcome: Outcome<T>) -> Outcome<T> {
+        if let Err(trouble @ (Trouble::Refused(..) | Trouble::Unusable(_))) = &outcome {
+            self.halt.set(Why::Down(trouble.told()));
+        }
+        outcome
     }
 
     /// Makes one call.

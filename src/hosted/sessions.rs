@@ -13,6 +13,8 @@ use crate::{
     http::{Failure, Frame, Method, Opened, Repeat, Request, Stream, error_told},
 };
 
+/// The event of a transcript that says on which session of the platform it was played.
+pub const SESSION_EVENT: &str = "hosted.session";
 /// Openings of a stream in a row that brought no event, after which a session counts as lost.
 const FRUITLESS: u32 = 20;
 /// How often events are sent again that nobody answered for and that are not in the history.
@@ -251,14 +253,20 @@ impl Platform {
         gone(self.ask(&Call::post(&path, &body, address)).await)
     }
 
-    /// What a session has consumed.
+    /// What a session has consumed, once it does nothing more; as far as it is known where it does not stop.
     ///
     /// # Errors
     /// It cannot be read.
     pub async fn spent(&self, running: &Running) -> Outcome<Spent> {
         let path = format!("/v1/sessions/{}", running.id);
-        let session = self.ask(&Call::get(&path, running.address)).await?;
-        Ok(spent_of(session.get("usage").unwrap_or(&Value::Null)))
+        for tried in 0.. {
+            let session = self.ask(&Call::get(&path, running.address)).await?;
+            if tried + 1 == LOOKS || !is_busy(&session) {
+                return Ok(spent_of(session.get("usage").unwrap_or(&Value::Null)));
+            }
+            self.client.wait(pause(tried)).await;
+        }
+        Ok(Spent::default())
     }
 
     /// Removes a session, ending it first where it runs; one that is gone already is no fault.
@@ -272,8 +280,7 @@ impl Platform {
                 Err(Trouble::Refused(404, _)) => break,
                 other => other?,
             };
-            let status = text_at(&session, "/status").unwrap_or_default();
-            if !matches!(status.as_str(), "running" | "rescheduling") {
+            if !is_busy(&session) {
                 gone(self.ask(&Call::delete(&path, address)).await)?;
                 break;
             }
@@ -312,6 +319,12 @@ impl Running {
         self.stream = None;
         self.before_stream = self.seconds;
     }
+}
+
+/// Whether a session does something that has to be ended before it can be removed.
+fn is_busy(session: &Value) -> bool {
+    let status = text_at(session, "/status");
+    matches!(status.as_deref(), Some("running" | "rescheduling"))
 }
 
 /// What a frame of a stream comes to.

@@ -201,3 +201,21 @@ fn doctor_looks_at_each_part_of_the_platform_and_makes_nothing() {
     other.env("ANTHROPIC_API_KEY", "sk-ant-other");
     assert_eq!(said(other).code, Some(5));
 }
+
+#[test]
+fn a_night_on_the_platform_ends_with_nothing_left_there() {
+    let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let suite = post_room().display().to_string();
+    let mut arguments = vec!["cycle", &suite, "--store", "store", "--base-url"];
+    arguments.extend([platform.address.as_str(), "--preset", "smoke"]);
+    arguments.extend(&BOTH[..4]);
+    let ran = said(with_key(command(folder.path(), arguments)));
+    assert!(
+        [Some(0), Some(3)].contains(&ran.code),
+        "{:?} {}",
+        ran.code,
+        ran.talk
+    );
+    assert_eq!(platform.counts().left, [].into());
+}

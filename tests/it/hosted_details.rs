@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use dreameval::{dreaming::hosted::INSTRUCTIONS, files::TemporaryFolder};
+use dreameval::{domain::halt::Why, dreaming::hosted::INSTRUCTIONS, files::TemporaryFolder};
 use serde_json::{Value, json};
 
 use crate::{
@@ -223,4 +223,25 @@ fn a_dream_that_writes_nothing_leaves_an_empty_store_and_says_what_it_dropped() 
     let dream = finished.dream.unwrap();
     assert!(dream.store.entries.is_empty());
     assert!(!dream.changes.is_empty());
+}
+
+#[test]
+fn an_agent_the_platform_refuses_ends_the_run_before_a_trial_is_spoilt() {
+    let platform = setup().start();
+    let refused = Fault::Refuse(400, "invalid_request_error".to_owned(), None, None);
+    platform.misbehave(When::next("POST", "/v1/agents").times(999), refused);
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let set = Set::of(&platform.address);
+    let ran = set.run(folder.path());
+    assert!(ran.finished.unwrap().is_none());
+    let Some(Why::Down(told)) = set.settings.halt.why() else {
+        panic!("it goes on");
+    };
+    assert!(
+        told.starts_with("the platform answered 400: invalid_request_error"),
+        "{told}"
+    );
+    let journal = std::fs::read_to_string(folder.path().join("journal.jsonl")).unwrap();
+    assert_eq!(journal.lines().count(), 1);
+    assert_eq!(platform.counts().left, [].into());
 }

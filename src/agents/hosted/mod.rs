@@ -25,7 +25,7 @@ use crate::{
     formats::memory::part,
     hosted::{
         AgentPlan, AgentRef, Platform, Trouble,
-        sessions::{Plan, Running, Spent},
+        sessions::{Plan, Running, SESSION_EVENT, Spent},
     },
 };
 
@@ -48,8 +48,6 @@ const NO_WORKSPACE: &str = "a hosted agent works in a box of the platform, where
                             it plays suites with a world or with none";
 /// What an agent is told of its notes, the same in every arm.
 const INSTRUCTIONS: &str = "Look here before you begin.";
-/// The event of a transcript that says on which session of the platform it was played.
-pub const SESSION_EVENT: &str = "hosted.session";
 /// The event that tells how a graded revision loop went.
 const OUTCOME_EVENT: &str = "hosted.outcome";
 /// Types of lines that are the harness's own.

@@ -336,8 +336,8 @@ pub struct CycleArgs {
     #[arg(long, value_name = "DIR")]
     pub runs: Option<PathBuf>,
     /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step),
-    /// anthropic:MODEL or openai:MODEL (docs/models.md), or command:PROGRAM, which is run for each attempt
-    /// (docs/programs.md)
+    /// anthropic:MODEL or openai:MODEL (docs/models.md), hosted:MODEL (docs/hosted.md), or command:PROGRAM, which is run
+    /// for each attempt (docs/programs.md)
     #[arg(long, default_value = "embedded")]
     pub agent: String,
     /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
