@@ -18,7 +18,7 @@ pub const MOST_SESSIONS: usize = 100;
 /// Most characters of instructions.
 pub const MOST_INSTRUCTIONS: usize = 4096;
 /// The first wait between two looks at a dream, and the longest.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How long a dream may take: 6 hours, in seconds.
 const DEADLINE: u64 = 6 * 3600;
