@@ -12,6 +12,7 @@ mod outcomes;
 mod pairing;
 #[cfg(test)]
 mod samples;
+pub mod spending;
 pub mod table;
 
 pub use arms::{summaries, sweep};

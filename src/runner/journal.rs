@@ -231,6 +231,18 @@ pub fn read_of(path: &Path, run: &Digest) -> Result<Vec<Record>> {
     Ok(records)
 }
 
+/// The digest of all records of a finished journal, in whichever order they were committed.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn digest(path: &Path) -> Result<Digest> {
+    let mut bytes = files::read_bytes(path, LARGEST)?;
+    bytes.truncate(end_of_lines(&bytes));
+    let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').skip(1).collect();
+    lines.sort_unstable();
+    Ok(Digest::of_parts(lines.into_iter()))
+}
+
 fn read_lines(
     text: &str,
     path: &Path,

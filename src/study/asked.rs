@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result, count, without_place},
     hosted::Platform,
     promotion::calibration::Calibration,
+    runner::journal,
     scoring::Judge,
     study::plan::Amount,
 };
@@ -222,6 +223,9 @@ pub struct RunFile {
     pub asked: Typed,
     /// Digests of everything that affects what is replayed.
     pub digests: BTreeMap<String, Digest>,
+    /// Digest over the records of its journal, once it has ended: a later edit shows against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<Digest>,
     /// When it began and ended, by the caller's clock; the only times in a run.
     pub times: BTreeMap<String, String>,
 }
@@ -235,6 +239,7 @@ impl RunFile {
             run: asked.fingerprint(),
             asked: asked.typed.clone(),
             digests: asked.parts(),
+            journal: None,
             times: BTreeMap::new(),
         }
     }
@@ -265,6 +270,22 @@ impl RunFile {
                 .because(without_place(&fault))
                 .mend("name a folder that `dreameval run` wrote")
         })
+    }
+
+    /// Refuses a journal that is not the one the run ended with.
+    ///
+    /// # Errors
+    /// Integrity: its records were changed; or it cannot be read.
+    pub fn check_journal(&self, folder: &Path) -> Result<()> {
+        let path = journal::path_in(folder);
+        match &self.journal {
+            Some(ended) if *ended != journal::digest(&path)? => Err(Error::integrity(
+                "this journal is not the one the run ended with: a record was changed, added or removed",
+            )
+            .in_file(&path)
+            .mend("restore the file, or play the run again with another `--out`")),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses to go on where anything that affects what is replayed has changed, naming the part.

@@ -59,6 +59,7 @@ fn judged(suite: Suite, store: &Store, pairs: u32) -> Conclusion {
         typed: Typed::default(),
     };
     let finished = Finished {
+        practised: Vec::new(),
         bench: Arc::new(lab.bench),
         trials: trials.into(),
         records,

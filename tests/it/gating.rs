@@ -135,6 +135,7 @@ fn judged(name: &'static str, before: &Store, store: &Store, seed: u64) -> (Gate
         typed: Typed::default(),
     };
     let finished = Finished {
+        practised: Vec::new(),
         bench: Arc::new(lab.bench),
         trials: trials.into(),
         records,

@@ -349,6 +349,10 @@ fn a_finished_run_is_read_without_a_key_and_tells_its_model_and_its_cost() {
     assert!(first.lines().all(|it| it.contains(&agent)));
     let page = fs::read_to_string(line.place("run/report.md")).unwrap();
     assert!(page.contains("openai:m chat/1 context"), "{page}");
+    let all = page.lines().find(|it| it.contains("All together")).unwrap();
+    let reply = (INPUT + 7 + OUTPUT) as f64 / 1e6;
+    let dollars = format!("${:.4}", asked as f64 * reply);
+    assert!(all.contains(&dollars), "{all}: {dollars}");
 }
 
 #[test]

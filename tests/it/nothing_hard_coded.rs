@@ -101,6 +101,7 @@ fn results(suite: Suite) -> Results {
         typed: Typed::default(),
     };
     let finished = Finished {
+        practised: Vec::new(),
         bench: Arc::new(lab.bench),
         trials: trials.into(),
         records,

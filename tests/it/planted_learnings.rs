@@ -412,6 +412,7 @@ impl Planted {
             typed: Typed::default(),
         };
         let finished = Finished {
+            practised: Vec::new(),
             bench: Arc::new(lab.bench),
             trials: trials.into(),
             records,

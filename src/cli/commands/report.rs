@@ -92,5 +92,6 @@ pub fn again(file: &RunFile, folder: &Path, runtime: &Runtime) -> Result<(Asked,
                 folder.display()
             ))
     })?;
+    file.check_journal(folder)?;
     Ok((asked, finished))
 }

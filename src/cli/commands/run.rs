@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Result},
     files,
     promotion::{baseline::Baseline, policy::Policy},
-    runner::{Pace, event::Event, purse::Purse, reuse::Earlier},
+    runner::{Pace, event::Event, journal, purse::Purse, reuse::Earlier},
     study::{
         self,
         asked::{Asked, RunFile},
@@ -91,6 +91,7 @@ fn earlier(asked: &Asked) -> Result<Earlier> {
     for folder in asked.typed.reuse.iter().map(Path::new) {
         let file = read_run_file(folder)?;
         earlier.add(folder, &file.run)?;
+        file.check_journal(folder)?;
     }
     Ok(earlier)
 }
@@ -162,10 +163,13 @@ pub fn begin_in(asked: &Asked, folder: &Path) -> Result<()> {
 /// The disk fails.
 pub fn end(asked: &Asked, folder: &Path) -> Result<()> {
     let mut file = read_run_file(folder)?;
+    // It may have ended before, and have been resumed since.
+    file.check_journal(folder)?;
     let times: BTreeMap<String, String> = std::mem::take(&mut file.times);
     file = RunFile::of(asked);
     file.times = times;
     file.times.insert("ended".to_owned(), now());
+    file.journal = Some(journal::digest(&journal::path_in(folder))?);
     write_run_file(&file, folder)
 }
 

@@ -1,7 +1,10 @@
 //! What each arm costs: steps, words read, dollars where they are known.
 
 use crate::{
-    analysis::evidence::{ArmSummary, JudgeCost},
+    analysis::{
+        evidence::{ArmSummary, JudgeCost},
+        spending::Spending,
+    },
     promotion::figures::{amount, arm_words},
     report::{
         Inputs,
@@ -39,6 +42,7 @@ pub fn section(inputs: &Inputs<'_>) -> Option<Section> {
     table.rows = arms.into_iter().map(|arm| row(arm, is_score)).collect();
     section.blocks.push(Block::Table(table));
     section.blocks.extend(judged(inputs).map(Block::Table));
+    section.blocks.extend(spent(inputs).map(Block::Table));
     Some(section)
 }
 
@@ -71,6 +75,36 @@ fn judged(inputs: &Inputs<'_>) -> Option<Table> {
         ]
     };
     table.rows = judged.into_iter().map(row).collect();
+    Some(table)
+}
+
+/// What was consumed in all, by who was paid; `None` where nobody said.
+fn spent(inputs: &Inputs<'_>) -> Option<Table> {
+    let spending = &inputs.run.spending;
+    if spending.is_empty() {
+        return None;
+    }
+    let mut table = Table::new(
+        "What the whole run consumed, by who was paid",
+        &[
+            "Who",
+            "#Times",
+            "#Input tokens",
+            "#Output tokens",
+            "#Dollars",
+        ],
+    );
+    let whole = |it: u64| it.to_string();
+    let row = |it: &Spending| {
+        vec![
+            Cell::text(it.role.clone()),
+            Cell::text(it.times.to_string()),
+            Cell::or_unknown(it.input_tokens.map(whole)),
+            Cell::or_unknown(it.output_tokens.map(whole)),
+            Cell::or_unknown(it.dollars.map(dollars)),
+        ]
+    };
+    table.rows = spending.iter().map(row).collect();
     Some(table)
 }
 
