@@ -169,11 +169,8 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
     Ok(asked)
 }
 
-/// Stores replayed beside the built-in arms.
-type Extra = Vec<(ArmName, Store)>;
-
 /// The arms that were typed: built-in names, and stores with names of their own.
-fn arms(typed: &[String]) -> Result<(Vec<String>, Extra)> {
+fn arms(typed: &[String]) -> Result<(Vec<String>, Vec<(ArmName, Store)>)> {
     let (mut arms, mut extra) = (Vec::new(), Vec::new());
     for arm in typed {
         match arm.split_once('=') {
