@@ -245,3 +245,47 @@ fn an_agent_the_platform_refuses_ends_the_run_before_a_trial_is_spoilt() {
     assert_eq!(journal.lines().count(), 1);
     assert_eq!(platform.counts().left, [].into());
 }
+
+#[test]
+fn a_stream_that_falls_silent_is_opened_anew_until_there_is_something_to_read() {
+    let platform = Setup::new()
+        .script(|_| vec![Step::Pause(Duration::from_millis(1200)), Step::say("late")])
+        .pace(|pace| pace.ping = Duration::from_secs(60))
+        .start();
+    let mut set = Set::of(&platform.address);
+    set.settings.idle = Duration::from_millis(300);
+    let trial = set.trial("bare");
+    assert_eq!(trial.broken(), "");
+    let streams = platform
+        .log()
+        .into_iter()
+        .filter(|it| it.path.ends_with("/stream"));
+    assert!(3 <= streams.count());
+    // A session that stays silent is lost in the end, and removed.
+    let platform = Setup::new()
+        .script(|_| vec![Step::Hold])
+        .pace(|pace| pace.ping = Duration::from_secs(60))
+        .start();
+    set.base_url.clone_from(&platform.address);
+    set.settings.idle = Duration::from_millis(20);
+    let told = set.trial("bare").broken();
+    assert!(
+        told.ends_with("told nothing new on 20 streams in a row"),
+        "{told}"
+    );
+    assert_eq!(platform.counts().left.get("session"), None);
+}
+
+#[test]
+fn under_the_newer_version_the_key_goes_as_a_bearer_token_and_is_part_of_the_name() {
+    let platform = setup().start();
+    let mut set = Set::of(&platform.address);
+    set.version = "2026-10-21".to_owned();
+    assert_eq!(set.trial("stored").broken(), "");
+    for logged in platform.log() {
+        assert!(logged.headers["authorization"].starts_with("Bearer "));
+        assert_eq!(logged.headers.get("x-api-key"), None);
+    }
+    let name = set.asked().agent.name();
+    assert_eq!(name, "hosted:claude-opus-5 hosted/1 version=2026-10-21");
+}

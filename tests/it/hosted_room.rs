@@ -45,6 +45,7 @@ pub struct Set {
     pub arms: Vec<String>,
     pub seconds: u32,
     pub base_url: String,
+    pub version: String,
     pub workers: usize,
 }
 
@@ -69,6 +70,7 @@ impl Set {
             arms: ["bare", "stored", "dreamed"].map(str::to_owned).to_vec(),
             seconds: 60,
             base_url: address.to_owned(),
+            version: Connection::default().version,
             workers: 8,
         }
     }
@@ -77,6 +79,7 @@ impl Set {
         let connection = Connection {
             base_url: Some(self.base_url.clone()),
             key: Some(Secret::new(KEY)),
+            version: self.version.clone(),
             ..Connection::default()
         };
         Arc::new(Platform::new(connection, self.settings.clone()).unwrap())
