@@ -200,7 +200,10 @@ impl Platform {
     }
 
     /// Takes what the history has and nobody has seen.
-    async fn catch_up(&self, running: &mut Running) -> Outcome<()> {
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn catch_up(&self, running: &mut Running) -> Outcome<()> {
         for event in self.history(running).await? {
             running.take(event);
         }
@@ -301,6 +304,12 @@ impl Running {
     /// The address of the trial it belongs to.
     pub fn address(&self) -> Key {
         self.address
+    }
+
+    /// Whether an event of this id was taken and is still to be handed on.
+    pub fn awaits(&self, id: &str) -> bool {
+        let is_it = |it: &Value| it.get("id").and_then(Value::as_str) == Some(id);
+        self.waiting.iter().any(is_it)
     }
 
     /// Takes an event nobody has seen. What has no id is only of the moment.

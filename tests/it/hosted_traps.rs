@@ -558,3 +558,31 @@ fn a_dream_whose_input_changed_is_refused() {
     let told = Set::of(&platform.address).run(folder.path()).error();
     assert!(told.contains("changed its input store"), "{told}");
 }
+
+#[test]
+fn a_call_that_the_stream_lost_is_found_in_the_history_and_answered() {
+    let platform = setup().start();
+    let lossy = Fault::edit_events(|event| {
+        if event["type"] == "agent.custom_tool_use" {
+            event["id"].take();
+        }
+    });
+    platform.misbehave(When::next("GET", "/events/stream").times(9), lossy);
+    let trial = Set::of(&platform.address).trial("stored");
+    assert_eq!(
+        (trial.broken().as_str(), trial.record.stop),
+        ("", Some(Stop::Finished))
+    );
+    assert!(trial.record.usage.unwrap().steps.unwrap() > 0);
+
+    let platform = Platform::start(|_| {
+        let reason = json!({"type": "requires_action", "event_ids": ["sevt_none"]});
+        let idle = json!({"type": "session.status_idle", "stop_reason": reason});
+        vec![Step::Event(idle), Step::Hold]
+    });
+    let told = Set::of(&platform.address).trial("bare").broken();
+    assert_eq!(
+        told,
+        "its session waits for an answer to `sevt_none`, which it never asked"
+    );
+}
