@@ -343,7 +343,9 @@ impl Platform {
     async fn find(&self, sought: &Sought<'_>, address: Key) -> Outcome<Option<Value>> {
         let mut found = None;
         self.pages(sought.listing, address, &mut |item| {
-            if (sought.is_it)(&item) {
+            // What is archived can be used no more.
+            let is_live = item.get("archived_at").is_none_or(Value::is_null);
+            if is_live && (sought.is_it)(&item) {
                 found = Some(item);
             }
             found.is_none()

@@ -1,13 +1,13 @@
 //! Sessions: begun with their work, followed event by event through cut streams, answered, and read for what they cost.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use serde_json::{Map, Value, json};
 
 use crate::{
     draw::Key,
     hosted::{
-        AgentRef, Call, Outcome, PAGE, Platform, Sought, Trouble, has_metadata, id_of, lock,
+        AgentRef, Call, Outcome, PAGE, Platform, Sought, Trouble, has_metadata, id_at, id_of, lock,
         number_at, pause, stores::gone, text_at, trouble,
     },
     http::{Failure, Frame, Method, Opened, Repeat, Request, Stream, error_told},
@@ -89,9 +89,14 @@ impl Platform {
         let metadata = self.metadata(plan.purpose)?;
         let body = body_of(plan, &metadata);
         let listing = format!("/v1/sessions?agent_id={}&{PAGE}", plan.agent.id);
+        // A killed run may have left one of the same trial half played.
+        let old: BTreeSet<String> = lock(&self.made).sessions.keys().cloned().collect();
         let sought = Sought {
             listing: &listing,
-            is_it: &|item| has_metadata(item, &metadata),
+            is_it: &|item| {
+                let is_new = id_at(item, "/id").is_some_and(|id| !old.contains(&id));
+                is_new && has_metadata(item, &metadata)
+            },
         };
         let made = self.create("/v1/sessions", &body, address, &sought).await?;
         let id = id_of(&made)?;

@@ -38,6 +38,16 @@ pub(super) struct Made {
     pub dreams: BTreeSet<String>,
 }
 
+impl Made {
+    fn things(&self) -> usize {
+        self.agents.len()
+            + self.environments.len()
+            + self.sessions.len()
+            + self.stores.len()
+            + self.dreams.len()
+    }
+}
+
 /// How a run's end went on the platform.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ended {
@@ -91,18 +101,11 @@ impl Platform {
     pub async fn begin(self: &Arc<Self>, run: &Digest, folder: &Path) -> Result<()> {
         lock(&self.run).fingerprint = run.to_string();
         let path = folder.join(MARK_FILE);
-        if files::exists(&path) {
-            let file: MarkFile =
-                serde_json::from_str(&files::read_text(&path)?).map_err(|fault| {
-                    Error::integrity("this is not the mark of a run")
-                        .in_file(&path)
-                        .because(without_place(&fault))
-                        .mend("restore the file, or start afresh with another `--out`")
-                })?;
+        if let Some(file) = read(&path)? {
             lock(&self.run).mark = Some(file.mark);
             if !file.is_clean {
-                let doing = "looking for what this run left on the platform";
-                self.gather().await.map_err(|it| it.into_error(doing))?;
+                self.gather_for("looking for what this run left on the platform")
+                    .await?;
                 self.remove(true).await;
             }
         }
@@ -126,6 +129,27 @@ impl Platform {
             keep(&folder.join(MARK_FILE), ended.mark.clone(), is_clean)?;
         }
         Ok(ended)
+    }
+
+    /// Removes all that the run of this folder left, and tells how many things that were.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written, or the platform not be asked.
+    pub async fn tidy(self: &Arc<Self>, folder: &Path) -> Result<(usize, Ended)> {
+        let file = read(&folder.join(MARK_FILE))?;
+        let Some(file) = file.filter(|it| !it.is_clean) else {
+            return Ok((0, Ended::default()));
+        };
+        lock(&self.run).mark = Some(file.mark);
+        self.gather_for("looking for what this run left on the platform")
+            .await?;
+        let found = lock(&self.made).things();
+        let ended = self.end(true, Some(folder)).await?;
+        Ok((found.saturating_sub(ended.left.len()), ended))
+    }
+
+    async fn gather_for(&self, doing: &str) -> Result<()> {
+        self.gather().await.map_err(|it| it.into_error(doing))
     }
 
     /// Finds everything that bears this run's mark.
@@ -281,6 +305,20 @@ impl Platform {
         }
         Ok(None)
     }
+}
+
+/// The mark kept in a folder, if there is one.
+fn read(path: &Path) -> Result<Option<MarkFile>> {
+    if !files::exists(path) {
+        return Ok(None);
+    }
+    let file = serde_json::from_str(&files::read_text(path)?).map_err(|fault| {
+        Error::integrity("this is not the mark of a run")
+            .in_file(path)
+            .because(without_place(&fault))
+            .mend("restore the file, or start afresh with another `--out`")
+    })?;
+    Ok(Some(file))
 }
 
 fn keep(path: &Path, mark: String, is_clean: bool) -> Result<()> {

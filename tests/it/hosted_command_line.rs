@@ -170,6 +170,48 @@ fn dream_alone_reads_a_run_that_waits_and_leaves_nothing_of_its_own() {
     let left = platform.counts().left;
     assert_eq!(left["session"].len(), sessions);
     assert!(!left.contains_key("memory_store") && !left.contains_key("dream"));
+
+    // Whoever will not resume it, tidies up.
+    let tidied = said(with_key(command(folder.path(), ["tidy", "run"])));
+    assert_eq!(tidied.code, Some(0), "{}", tidied.talk);
+    // Its sessions, an agent and an environment.
+    assert_eq!(
+        tidied.answer,
+        "removed 18 things of this run from the platform\n"
+    );
+    assert_eq!(platform.counts().left, [].into());
+    let again = said(with_key(command(folder.path(), ["tidy", "run"])));
+    assert_eq!(
+        again.answer,
+        "removed 0 things of this run from the platform\n"
+    );
+}
+
+#[test]
+fn a_recorded_run_is_replayed_without_a_key_or_a_platform() {
+    let platform = setup().start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let recorded = [&BOTH[..], &["--record", "tapes.jsonl"]].concat();
+    let ran = said(run(folder.path(), &platform, &recorded));
+    assert_eq!(ran.code, Some(0), "{}", ran.talk);
+    drop(platform);
+    let suite = post_room().display().to_string();
+    let mut arguments = vec!["run", &suite, "--out", "again", "--preset", "smoke"];
+    arguments.extend(BOTH);
+    arguments.extend(["--replay", "tapes.jsonl"]);
+    let mut replayed = command(folder.path(), arguments);
+    replayed.env_remove("ANTHROPIC_API_KEY");
+    let replayed = said(replayed);
+    assert_eq!(replayed.code, Some(0), "{}", replayed.talk);
+    for file in [
+        "evidence.json",
+        "hosted.json",
+        "report.html",
+        "transcripts/pack",
+    ] {
+        let bytes = |run: &str| fs::read(folder.path().join(run).join(file)).unwrap();
+        assert!(bytes("run") == bytes("again"), "{file}");
+    }
 }
 
 #[test]

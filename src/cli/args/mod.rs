@@ -49,6 +49,8 @@ pub enum Command {
     Judge(JudgeCommandArgs),
     /// Play one trial of a run again and print its transcript
     Replay(ReplayArgs),
+    /// Remove what a run left on the managed-agents platform, when it will not be resumed
+    Tidy(TidyArgs),
     /// Print the default policy
     Policy,
 }
@@ -509,6 +511,13 @@ pub struct ReplayArgs {
     pub run: PathBuf,
     /// The trial's number in the plan, as in trials.csv
     pub trial: u32,
+}
+
+/// `tidy`.
+#[derive(Debug, Clone, Args)]
+pub struct TidyArgs {
+    /// The run's folder
+    pub run: PathBuf,
 }
 
 /// Reads the process's arguments; help, version and mistakes are printed here.
