@@ -275,8 +275,13 @@ impl Platform {
 
     /// Passes on what every trial needs; a refusal of it ends the run, since none of them could be played.
     fn needed<T>(&self, outcome: Outcome<T>) -> Outcome<T> {
-        if let Err(trouble @ (Trouble::Refused(..) | Trouble::Unusable(_))) = &outcome {
-            self.halt.set(Why::Down(trouble.told()));
+        match &outcome {
+            // Those who come too often may come later.
+            Err(Trouble::Refused(409 | 429, _)) => {}
+            Err(trouble @ (Trouble::Refused(..) | Trouble::Unusable(_))) => {
+                self.halt.set(Why::Down(trouble.told()));
+            }
+            _ => {}
         }
         outcome
     }

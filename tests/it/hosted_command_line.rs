@@ -189,7 +189,7 @@ fn dream_alone_reads_a_run_that_waits_and_leaves_nothing_of_its_own() {
 
 #[test]
 fn a_recorded_run_is_replayed_without_a_key_or_a_platform() {
-    let platform = setup().start();
+    let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
     let folder = TemporaryFolder::create("hosted").unwrap();
     let recorded = [&BOTH[..], &["--record", "tapes.jsonl"]].concat();
     let ran = said(run(folder.path(), &platform, &recorded));
