@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_12_canceled_has_one_l_and_trap_30_an_unknown_status_is_no_end() {
+    fn trap_12_canceled_has_one_l_and_an_unknown_status_is_no_end() {
         let is_over =
             |status: &str| !matches!(phase_of(&json!({"status": status})), Phase::UnderWay);
         for status in ["completed", "failed", "canceled"] {

@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_22_a_session_pins_its_agents_version_and_trap_21_overrides_nothing() {
+    fn trap_22_a_session_pins_its_agents_version_and_overrides_nothing() {
         assert_eq!(
             plan(None)["agent"],
             json!({"type": "agent", "id": "agent_1", "version": 3})

@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 use crate::{
-    platform::{Dreamt, KEY, Night, Scene, Setup, Step},
+    platform::{Dreamt, KEY, Night, Platform as Stub, Scene, Setup, Step},
     program::post_room,
 };
 
@@ -206,6 +206,13 @@ impl Set {
         assert_eq!(played.len(), times);
         played
     }
+}
+
+/// The first trial under arm `stored` of a model that does this at once.
+pub fn after(steps: Vec<Step>) -> (Trial, Stub) {
+    let platform = Stub::start(move |_| steps.clone());
+    let trial = Set::of(&platform.address).trial("stored");
+    (trial, platform)
 }
 
 fn unpacked(frame: &Frame) -> Session {
