@@ -158,13 +158,12 @@ impl Hosted {
                 ("repeat", &repeat),
                 ("trial", &trial),
             ],
-            budget_cents: [
-                self.choice.budget_cents,
-                work.brief.limits.cents.map(u64::from),
-            ]
-            .into_iter()
-            .flatten()
-            .min(),
+            budget_cents: self
+                .choice
+                .budget_cents
+                .into_iter()
+                .chain(work.brief.limits.cents.map(u64::from))
+                .min(),
             opening: opening(
                 &prompt::task(work.brief, desk),
                 self.choice.outcome.as_ref(),
