@@ -133,10 +133,7 @@ impl Reach {
     pub fn platform(&self, word: &str) -> Result<Arc<Platform>> {
         let listed = self.hosted(word)?;
         let transport = self.transport();
-        let own = self.network.base_url.clone().filter(|_| {
-            // It may be meant for a model of another provider.
-            self.provider == Some(Provider::Anthropic)
-        });
+        let own = self.network.base_url.clone();
         let is_asked = matches!(transport, Transport::Live | Transport::Record(_));
         let connection = Connection {
             base_url: own.or(listed.choice.base_url),
