@@ -41,6 +41,8 @@ mod fresh_worlds;
 #[cfg(test)]
 mod gating;
 #[cfg(test)]
+mod hosted_attempts;
+#[cfg(test)]
 mod hosted_command_line;
 #[cfg(test)]
 mod hosted_details;

@@ -49,6 +49,8 @@ pub enum Command {
     Judge(JudgeCommandArgs),
     /// Play one trial of a run again and print its transcript
     Replay(ReplayArgs),
+    /// Remove what a run left on the managed-agents platform, when it will not be resumed
+    Tidy(TidyArgs),
     /// Print the default policy
     Policy,
 }
@@ -343,8 +345,8 @@ pub struct CycleArgs {
     #[arg(long, value_name = "DIR")]
     pub runs: Option<PathBuf>,
     /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step),
-    /// anthropic:MODEL or openai:MODEL (docs/models.md), or command:PROGRAM, which is run for each attempt
-    /// (docs/programs.md)
+    /// anthropic:MODEL or openai:MODEL (docs/models.md), hosted:MODEL (docs/hosted.md), or command:PROGRAM, which is run
+    /// for each attempt (docs/programs.md)
     #[arg(long, default_value = "embedded")]
     pub agent: String,
     /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
@@ -520,6 +522,13 @@ pub struct ReplayArgs {
     pub run: PathBuf,
     /// The trial's number in the plan, as in trials.csv
     pub trial: u32,
+}
+
+/// `tidy`.
+#[derive(Debug, Clone, Args)]
+pub struct TidyArgs {
+    /// The run's folder
+    pub run: PathBuf,
 }
 
 /// Reads the process's arguments; help, version and mistakes are printed here.

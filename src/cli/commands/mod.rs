@@ -18,6 +18,7 @@ mod report;
 mod review;
 mod run;
 mod settle;
+mod tidy;
 
 use crate::{
     cli::{args::Command, exit::Exit, speech},
@@ -42,6 +43,7 @@ pub fn run(command: Command) -> Result<Exit> {
         Command::Judge(args) => judge::judge(&args),
         Command::Report(args) => report::report(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Tidy(args) => tidy::tidy(&args),
         Command::Policy => {
             speech::answer(DEFAULT_POLICY);
             Ok(Exit::Done)

@@ -230,9 +230,15 @@ pub fn calibration(path: &Path) -> Result<Calibration> {
 /// removed together.
 fn platform(typed: &Typed, halt: &Arc<Halt>) -> Result<Option<Arc<Platform>>> {
     let words = [&typed.agent, &typed.dreamer];
-    let word = words.into_iter().find(|it| names_hosted(it));
-    word.map(|word| Reach::new(&typed.network, word, halt)?.platform(word))
-        .transpose()
+    let Some(word) = words.into_iter().find(|it| names_hosted(it)) else {
+        return Ok(None);
+    };
+    let mut network = typed.network.clone();
+    if !first_model(typed).is_empty() {
+        // It is meant for the agent or the judge, and for another provider.
+        network.base_url = None;
+    }
+    Reach::new(&network, word, halt)?.platform(word).map(Some)
 }
 
 /// The agent that was typed, if it can play this suite.
