@@ -26,6 +26,8 @@ pub struct Suite {
     pub tasks: Vec<Task>,
     /// Where the tasks happen.
     pub setting: Setting,
+    /// What a model may use there, beside the tools of a world.
+    pub kit: Kit,
     /// The store as agents left it; empty where the suite has none.
     pub memory: Store,
     /// Digests of what affects replay, by part.
@@ -45,6 +47,15 @@ pub enum Setting {
     },
     /// A simulated desk.
     World(Arc<World>),
+}
+
+/// What a model may use where tasks happen, beside the tools of a world.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kit {
+    /// Tools for the files of a workspace.
+    pub files: bool,
+    /// Commands in a workspace.
+    pub shell: bool,
 }
 
 impl Suite {

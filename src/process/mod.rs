@@ -2,6 +2,7 @@
 
 mod leftovers;
 mod program;
+mod sandbox;
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -17,6 +18,7 @@ use crate::{
 };
 
 pub use program::{PREFIX, Program};
+pub use sandbox::Sandbox;
 
 /// What to run, and within which bounds.
 #[derive(Debug, Clone, Copy)]

@@ -226,6 +226,7 @@ impl Bench {
             stop: None,
             usage: fault.usage,
             surfaced: Vec::new(),
+            opened: Vec::new(),
             followed: Vec::new(),
             transcript: None,
             key: self.content_key(trial),
@@ -249,6 +250,7 @@ impl Bench {
             brief: &brief,
             memory: &given,
             store: &arm.store,
+            kit: self.suite.kit,
             place,
             key: own,
             keep_events: self.keeps_transcript(trial) || task.canary.is_some(),
@@ -304,6 +306,7 @@ impl Bench {
             brief: &task.brief,
             memory: &given,
             store: &arm.store,
+            kit: self.suite.kit,
             place,
             key,
             keep_events: false,
@@ -361,6 +364,7 @@ impl Bench {
     ) -> (Record, Option<Frame>) {
         let (stop, usage) = (attempt.stop, attempt.usage);
         let (surfaced, followed) = (attempt.surfaced.clone(), attempt.followed.clone());
+        let opened = attempt.opened.clone();
         let frame = self
             .keeps_transcript(trial)
             .then(|| Frame::of(&write_session(&self.session(trial, attempt, &grade))))
@@ -372,6 +376,7 @@ impl Bench {
             stop: Some(stop),
             usage: Some(usage),
             surfaced,
+            opened,
             followed,
             transcript: frame.as_ref().map(|it| it.digest().clone()),
             key: self.content_key(trial),

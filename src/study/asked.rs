@@ -56,6 +56,12 @@ pub struct Typed {
     pub agent: String,
     /// The dreamer.
     pub dreamer: String,
+    /// How a model is given its notes, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<String>,
+    /// Whether commands and programs run in a sandbox.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sandbox: bool,
     /// Names of environment variables that programs are given beside the few every program gets; never their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pass_env: Vec<String>,

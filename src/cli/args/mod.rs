@@ -88,6 +88,9 @@ pub struct RunArgs {
     #[command(flatten)]
     /// How models are reached.
     pub models: ModelArgs,
+    #[command(flatten)]
+    /// What agents are given to work with.
+    pub room: RoomArgs,
     /// Judge this store instead of dreaming one
     #[arg(long, value_name = "STORE")]
     pub memory: Option<PathBuf>,
@@ -126,7 +129,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "RUN")]
     pub reuse: Vec<PathBuf>,
     /// Continue the run in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "pass_env", "base_url", "models", "record", "replay", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "pass_env", "delivery", "sandbox", "base_url", "models", "record", "replay", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
     pub resume: Option<PathBuf>,
     /// Print what would be played, and spend nothing
     #[arg(long)]
@@ -166,6 +169,18 @@ pub struct ModelArgs {
     /// Take every exchange with a model from this cassette, and ask nobody
     #[arg(long, value_name = "FILE")]
     pub replay: Option<PathBuf>,
+}
+
+/// What agents are given to work with (docs/environments.md).
+#[derive(Debug, Clone, Default, Args)]
+pub struct RoomArgs {
+    /// How a model is given its notes: context (all in its first message), retrieved:K (the K best matching there),
+    /// tool (behind the memory tool) or files (in its workspace) [default: context]
+    #[arg(long, value_name = "MODE")]
+    pub delivery: Option<String>,
+    /// Run commands and programs in a sandbox made by `bwrap`
+    #[arg(long)]
+    pub sandbox: bool,
 }
 
 /// What a run may cost; a run at its bound ends with 5, and `--resume` goes on with it.
@@ -335,6 +350,9 @@ pub struct CycleArgs {
     #[command(flatten)]
     /// How models are reached.
     pub models: ModelArgs,
+    #[command(flatten)]
+    /// What agents are given to work with.
+    pub room: RoomArgs,
     #[command(flatten)]
     /// What it may cost.
     pub bounds: BoundArgs,

@@ -255,6 +255,8 @@ fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Re
         agent: args.agent.clone(),
         dreamer: args.dreamer.clone(),
         pass_env: settle::passed(&args.pass_env)?,
+        delivery: args.room.delivery.clone(),
+        sandbox: args.room.sandbox,
         network: settle::network(&args.models),
         memory: None,
         stored: Some(custody.kept(&night.began_with)?.display().to_string()),

@@ -5,7 +5,6 @@ use std::{path::Path, sync::Arc};
 use crate::{
     agents::{
         Agent,
-        chat::{Chat, Delivery},
         hosted::{self, Hosted},
     },
     chat::{HOSTED, Listed, Model, Provider, Table},
@@ -82,14 +81,6 @@ impl Reach {
             ..Settings::new("")
         };
         Model::new(choice, settings)
-    }
-
-    /// An agent behind such a model.
-    ///
-    /// # Errors
-    /// As [`Reach::model`].
-    pub fn agent(&self, word: &str) -> Result<Arc<dyn Agent>> {
-        Ok(Arc::new(Chat::new(self.model(word)?, Delivery::Context)))
     }
 
     /// The managed-agents platform, as the table reaches the model of this word.

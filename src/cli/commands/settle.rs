@@ -8,6 +8,7 @@ use std::{
 use crate::{
     agents::{
         Agent,
+        chat::{Chat, Delivery},
         command::ProgramAgent,
         embedded::{Embedded, Policy as EmbeddedPolicy},
     },
@@ -15,7 +16,12 @@ use crate::{
         args::{ModelArgs, Preset, RunArgs},
         commands::reach::{Reach, names_hosted, names_model},
     },
-    domain::{halt::Halt, id::ArmName, memory::Store, suite::Suite},
+    domain::{
+        halt::{Halt, Why},
+        id::ArmName,
+        memory::Store,
+        suite::Suite,
+    },
     draw::Key,
     dreaming::{Dreamer, command::ProgramDreamer, controls::Control, embedded::Reference},
     error::{Error, Result, did_you_mean},
@@ -25,7 +31,7 @@ use crate::{
         suite::load_suite,
     },
     hosted::Platform,
-    process::{PREFIX, Program, is_set},
+    process::{PREFIX, Program, Sandbox, is_set},
     promotion::{
         ledger::{Custody, Ledger},
         policy::Policy,
@@ -53,6 +59,8 @@ pub fn typed(args: &RunArgs) -> Result<Typed> {
         world_seed: args.world_seed,
         agent: args.agent.clone(),
         dreamer: args.dreamer.clone(),
+        delivery: args.room.delivery.clone(),
+        sandbox: args.room.sandbox,
         pass_env: passed(&args.pass_env)?,
         network: network(&args.models),
         memory: args.memory.as_ref().map(|it| it.display().to_string()),
@@ -194,6 +202,7 @@ fn fitting_agent(
     halt: &Arc<Halt>,
     platform: Option<&Arc<Platform>>,
 ) -> Result<Arc<dyn Agent>> {
+    check_room(typed)?;
     let agent = match platform {
         Some(platform) if names_hosted(&typed.agent) => {
             let reach = Reach::new(&typed.network, &typed.agent, halt)?;
@@ -293,17 +302,53 @@ const DREAMERS: [&str; 6] = [
     "command:PROGRAM",
 ];
 
+/// The sandbox that was asked for; where only what is on the disk is wanted, nothing runs and none is tried.
+fn sandbox(typed: &Typed, halt: &Halt, has_network: bool) -> Result<Option<Sandbox>> {
+    match (typed.sandbox, halt.why()) {
+        (false, _) => Ok(None),
+        (true, Some(Why::Reading)) => Ok(Some(Sandbox { has_network })),
+        (true, _) => Sandbox::tried(has_network).map(Some),
+    }
+}
+
+/// Refuses choices that say nothing to this agent, rather than let someone believe they were heard.
+fn check_room(typed: &Typed) -> Result<()> {
+    let word = &typed.agent;
+    if typed.delivery.is_some() && !names_model(word) {
+        return Err(Error::usage(format!(
+            "`--delivery` is for models, and `{word}` is given its notes in its own way"
+        ))
+        .mend("leave it out, or name an agent `anthropic:MODEL` or `openai:MODEL`"));
+    }
+    if typed.sandbox && !names_model(word) && !word.starts_with(PREFIX) {
+        return Err(Error::usage(format!(
+            "`--sandbox` is for agents that run something here, and `{word}` runs nothing"
+        ))
+        .mend("leave it out"));
+    }
+    Ok(())
+}
+
 fn agent(typed: &Typed, halt: &Arc<Halt>) -> Result<Arc<dyn Agent>> {
     if let Some(program) = typed.agent.strip_prefix(PREFIX) {
         return Ok(Arc::new(ProgramAgent {
             program: Program::parse(program)?,
             pass: typed.pass_env.clone(),
+            // A program that asks a model needs the network.
+            sandbox: sandbox(typed, halt, true)?,
         }));
     }
     match typed.agent.as_str() {
         "embedded" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Planner))),
         "forager" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Forager))),
-        word if names_model(word) => Reach::new(&typed.network, word, halt)?.agent(word),
+        word if names_model(word) => {
+            let delivery = typed.delivery.as_deref().map(Delivery::parse);
+            let chat = Chat::new(
+                Reach::new(&typed.network, word, halt)?.model(word)?,
+                delivery.transpose()?.unwrap_or_default(),
+            );
+            Ok(Arc::new(chat.confined(sandbox(typed, halt, false)?)))
+        }
         other => Err(Error::usage(format!("there is no agent `{other}`"))
             .mend(did_you_mean(other, "agents", AGENTS))),
     }

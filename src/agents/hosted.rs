@@ -1,20 +1,21 @@
 //! An agent of the managed-agents platform: its notes lie in a folder it may read, the desk's tools are its own.
 
-mod surfaced;
-
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::{Value, json};
 
 use crate::{
     agents::{
-        Agent, Boxed, Fault, Work,
+        Agent, Boxed, Fault, Given, Work,
         followed::followed,
-        hands::Hands,
-        prompt::{self, Notes},
-        toolbox::{Things, Toolbox},
+        hands::{DeskTools, Ground, Hands, Things},
+        prompt::{self, Notes, Scaffold},
+        shown::Shown,
     },
-    chat::ToolCall,
+    chat::{Tool, ToolCall},
     domain::{
         id::Digest,
         memory::Learning,
@@ -28,8 +29,6 @@ use crate::{
         sessions::{Plan, Running, Spent},
     },
 };
-
-use surfaced::Opened;
 
 /// The platform's own tools an agent has, to read its notes with; all others are off.
 const READERS: [&str; 3] = ["read", "glob", "grep"];
@@ -92,14 +91,14 @@ impl Hosted {
 
     async fn play(&self, mut work: Work<'_>) -> Result<Attempt, Fault> {
         let (running, agent) = self.begin(&work).await.map_err(|it| it.told())?;
-        let desk = match std::mem::replace(&mut work.place, Place::Nowhere) {
-            Place::Desk(desk) => Some(desk),
-            Place::Nowhere | Place::Workspace(_) => None,
+        let ground = match std::mem::replace(&mut work.place, Place::Nowhere) {
+            Place::Desk(desk) => {
+                let tools = DeskTools::of(desk, Things::Any, &TAKEN);
+                Ground::Desk(desk, tools)
+            }
+            Place::Nowhere | Place::Workspace(_) => Ground::Nothing,
         };
-        let toolbox = desk.as_deref().map_or_else(Toolbox::default, |desk| {
-            Toolbox::of(desk, Things::Any, &TAKEN)
-        });
-        let mut hands = Hands::new(work.brief, desk, toolbox, work.keep_events);
+        let mut hands = Hands::new(work.brief, ground, work.keep_events);
         if let Some(events) = &mut hands.events {
             events.push(json!({
                 "type": SESSION_EVENT,
@@ -112,7 +111,8 @@ impl Hosted {
         let id = running.id.clone();
         let mut talk = Talk {
             platform: &self.platform,
-            opened: Opened::new(work.memory, running.mount_path.as_deref()),
+            shown: shown(work.memory, running.mount_path.as_deref()),
+            open: BTreeMap::new(),
             running,
             hands,
             asked: Vec::new(),
@@ -149,14 +149,13 @@ impl Hosted {
             Place::Nowhere => None,
             Place::Workspace(_) => return Err(Trouble::Over(NO_WORKSPACE.to_owned())),
         };
-        let toolbox = desk.map_or_else(Toolbox::default, |desk| {
-            Toolbox::of(desk, Things::Any, &TAKEN)
-        });
+        let custom = desk.map(|desk| DeskTools::of(desk, Things::Any, &TAKEN));
+        let scaffold = Scaffold::of(desk, Notes::InFolder);
         let plan = AgentPlan {
             model: &self.choice.model,
             effort: self.choice.effort.as_deref(),
-            system: &prompt::system(work.brief, desk, Notes::InFolder),
-            tools: tools(&toolbox),
+            system: &prompt::system(work.brief, &scaffold),
+            tools: tools(custom.as_ref().map_or(&[], DeskTools::tools)),
         };
         let agent = self.platform.agent(&plan).await?;
         let environment = self.platform.environment().await?;
@@ -183,7 +182,7 @@ impl Hosted {
             ],
             budget_cents: self.choice.budget_cents,
             opening: opening(
-                &prompt::task(work.brief, desk),
+                &prompt::task(work.brief, scaffold.calls),
                 self.choice.outcome.as_ref(),
             ),
             is_practice: label.arm == "practice",
@@ -245,8 +244,16 @@ impl Agent for Hosted {
     }
 }
 
+/// Nothing is shown yet; where the platform does not say where its files are, nothing ever is.
+fn shown(memory: &[Given<'_>], mount_path: Option<&str>) -> Shown {
+    let mount = mount_path
+        .map(|it| it.trim_end_matches('/'))
+        .filter(|it| !it.is_empty());
+    Shown::new(memory, |path| mount.map(|mount| format!("{mount}{path}")))
+}
+
 /// The desk's tools as custom ones, after those its notes are read with.
-fn tools(toolbox: &Toolbox) -> Value {
+fn tools(custom: &[Tool]) -> Value {
     let allow = json!({"type": "always_allow"});
     let readers = READERS.map(|name| json!({"name": name, "enabled": true}));
     let own = json!({
@@ -254,7 +261,7 @@ fn tools(toolbox: &Toolbox) -> Value {
         "default_config": {"enabled": false, "permission_policy": allow},
         "configs": readers,
     });
-    let custom = toolbox.tools().iter().map(|tool| {
+    let custom = custom.iter().map(|tool| {
         json!({
             "type": "custom",
             "name": tool.name,
@@ -283,7 +290,9 @@ struct Talk<'a> {
     platform: &'a Platform,
     running: Running,
     hands: Hands<'a>,
-    opened: Opened,
+    shown: Shown,
+    /// Inputs of calls that have no result yet, by id.
+    open: BTreeMap<String, Value>,
     /// Calls that may have to be answered, in the order they were made: id and event.
     asked: Vec<(String, Value)>,
     answered: BTreeSet<String>,
@@ -305,11 +314,31 @@ impl Talk<'_> {
                 Err(Trouble::PastLimit) => return Ok(Stop::Seconds),
                 Err(trouble) => return Err(trouble.told()),
             };
-            self.opened.take(&event);
+            self.look(&event);
             self.keep(&event);
             if let Some(stop) = self.take(event).await? {
                 return Ok(stop);
             }
+        }
+    }
+
+    /// Notes which files a call that did not fail named, and what its result showed.
+    fn look(&mut self, event: &Value) {
+        match kind(event) {
+            "agent.tool_use" => {
+                let input = event.get("input").cloned().unwrap_or(Value::Null);
+                self.open
+                    .insert(text(event, "/id").unwrap_or_default(), input);
+            }
+            "agent.tool_result" => {
+                let id = text(event, "/tool_use_id").unwrap_or_default();
+                let input = self.open.remove(&id).unwrap_or(Value::Null);
+                if event.get("is_error").and_then(Value::as_bool) != Some(true) {
+                    let result = event.get("content").unwrap_or(&Value::Null);
+                    self.shown.take(&input, result);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -395,7 +424,7 @@ impl Talk<'_> {
         for (id, event) in waiting {
             let answer = match kind(&event) {
                 "agent.custom_tool_use" => {
-                    let Some(result) = self.call(&id, &event) else {
+                    let Some(result) = self.call(&id, &event).await else {
                         return Ok(Some(Stop::Steps));
                     };
                     result
@@ -413,13 +442,14 @@ impl Talk<'_> {
     }
 
     /// Makes a call on the desk; `None` where no step is left for it.
-    fn call(&mut self, id: &str, event: &Value) -> Option<Value> {
+    async fn call(&mut self, id: &str, event: &Value) -> Option<Value> {
         let call = ToolCall {
             id: id.to_owned(),
             name: text(event, "/name").unwrap_or_default(),
             input: Ok(event.get("input").cloned().unwrap_or_else(|| json!({}))),
         };
-        let (told, is_error) = self.hands.call(&call)?;
+        // The desk answers at once, and the platform keeps the time.
+        let (told, is_error) = self.hands.call(&call, f64::INFINITY).await.ok()??;
         Some(json!({
             "type": "user.custom_tool_result",
             "custom_tool_use_id": id,
@@ -471,8 +501,13 @@ impl Talk<'_> {
                 "iterations": self.verdicts.len(),
             }));
         }
-        let surfaced = self.opened.surfaced();
-        let desk = self.hands.desk.as_deref();
+        let opened = self.shown.named();
+        // The platform's tools may show a file they were asked for in any form.
+        let mut surfaced = self.shown.held();
+        surfaced.extend(&opened);
+        surfaced.sort_unstable();
+        surfaced.dedup();
+        let desk = self.hands.desk();
         let mut followed = desk.map_or_else(Vec::new, |desk| followed(work.memory, desk));
         // What was never opened is agreed with by chance.
         followed.retain(|it| surfaced.contains(it));
@@ -495,6 +530,7 @@ impl Talk<'_> {
             stop,
             usage,
             surfaced,
+            opened,
             followed,
             events: self.hands.events.unwrap_or_default(),
         }
@@ -551,7 +587,7 @@ mod tests {
 
     #[test]
     fn trap_20_no_subagents_and_no_tool_that_could_write_or_leave_are_turned_on() {
-        let tools = tools(&Toolbox::default());
+        let tools = tools(&[]);
         assert_eq!(tools[0]["default_config"]["enabled"], false);
         let names: Vec<&Value> = tools[0]["configs"]
             .as_array()
