@@ -288,6 +288,7 @@ mod tests {
             limits: Limits {
                 steps: 5,
                 seconds: 2,
+                cents: None,
             },
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::compare::headline_of;
-use crate::analysis::evidence::{ArmSummary, FamilyRate, SweepPoint};
+use crate::analysis::evidence::{ArmSummary, FamilyRate, JudgeCost, SweepPoint};
 use crate::analysis::frames::{By, Tally, tally};
 use crate::analysis::outcomes::{Outcome, headline, judging, rate, task_cells};
 use crate::analysis::pairing::{Policy, pair};
@@ -87,6 +87,7 @@ fn summary(arm: &ArmName, rows: &[&TrialRow], outcome: Outcome, counts: &Counts)
             .iter()
             .map(|row| row.usage.and_then(|usage| usage.cost_usd))
             .sum(),
+        judge: judge_cost(rows),
         stops,
         families: families(rows, outcome, of_arm(&counts.families, arm)),
         learnings: rows
@@ -98,6 +99,17 @@ fn summary(arm: &ArmName, rows: &[&TrialRow], outcome: Outcome, counts: &Counts)
             .first()
             .map_or_else(String::new, |row| row.memory_digest.clone()),
     }
+}
+
+/// What the judge took; `None` where none was asked.
+fn judge_cost(rows: &[&TrialRow]) -> Option<JudgeCost> {
+    let asked: Vec<Usage> = rows.iter().filter_map(|row| row.judge).collect();
+    (!asked.is_empty()).then(|| JudgeCost {
+        trials: asked.len() as u32,
+        input_tokens: asked.iter().map(|it| it.input_tokens).sum(),
+        output_tokens: asked.iter().map(|it| it.output_tokens).sum(),
+        cost_usd: asked.iter().map(|it| it.cost_usd).sum(),
+    })
 }
 
 fn graded<'rows>(

@@ -55,6 +55,9 @@ pub struct ArmSummary {
     pub mean_followed: Option<f64>,
     /// Dollars in all; null where any trial's cost is unknown.
     pub cost_usd: Option<f64>,
+    /// What judging its rubrics took, kept apart from the arm's own cost; absent where no judge was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeCost>,
     /// Why attempts ended, by word.
     pub stops: BTreeMap<String, u32>,
     /// Completion by family.
@@ -63,6 +66,19 @@ pub struct ArmSummary {
     pub learnings: u32,
     /// Digest of the arm's store.
     pub memory_digest: String,
+}
+
+/// What a judge consumed over an arm's trials.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct JudgeCost {
+    /// Trials it was asked about.
+    pub trials: u32,
+    /// Uncached input tokens; null where any trial's are unknown.
+    pub input_tokens: Option<u64>,
+    /// Output tokens; null likewise.
+    pub output_tokens: Option<u64>,
+    /// Dollars; null likewise.
+    pub cost_usd: Option<f64>,
 }
 
 /// A completion rate with its denominator.

@@ -7,10 +7,12 @@ mod compare;
 mod credit;
 pub mod evidence;
 pub mod frames;
+pub mod judged;
 mod outcomes;
 mod pairing;
 #[cfg(test)]
 mod samples;
+pub mod spending;
 pub mod table;
 
 pub use arms::{summaries, sweep};

@@ -27,6 +27,7 @@ pub fn trial(task: &str, arm: &str, completed: Option<bool>) -> TrialRow {
         broken: None,
         criteria: Vec::new(),
         usage: None,
+        judge: None,
         eligible: Vec::new(),
         surfaced: Vec::new(),
         followed: Vec::new(),

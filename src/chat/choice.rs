@@ -107,6 +107,27 @@ impl Choice {
     }
 }
 
+impl Choice {
+    /// The model in this part, with every setting that is not the usual one: stable, since fingerprints rest on it.
+    pub fn named(&self, part: &str) -> String {
+        let mut name = format!("{}:{} {part}", self.provider.word(), self.model);
+        let usual = Self::new(self.provider, "");
+        if self.max_tokens != usual.max_tokens {
+            name.push_str(&format!(" max_tokens={}", self.max_tokens));
+        }
+        if let Some(temperature) = self.temperature {
+            name.push_str(&format!(" temperature={temperature}"));
+        }
+        if self.version != usual.version {
+            name.push_str(&format!(" version={}", self.version));
+        }
+        if let Some(url) = &self.base_url {
+            name.push_str(&format!(" at {url}"));
+        }
+        name
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,13 @@
 //! One turn of a language model, whichever protocol its provider speaks. Tools are not run here.
 
 mod anthropic;
+mod asking;
 mod choice;
+mod fence;
 mod openai;
 mod prices;
 mod table;
+mod tally;
 
 use std::sync::Arc;
 
@@ -19,9 +22,12 @@ use crate::{
     },
 };
 
+pub use asking::{Again, Question, TRIES};
 pub use choice::{Choice, Provider};
+pub use fence::Fence;
 pub use prices::{LongPrice, Price, Prices};
 pub use table::{HOSTED, Listed, Table};
+pub use tally::Tally;
 
 use choice::NEW_VERSION;
 

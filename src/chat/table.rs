@@ -70,7 +70,7 @@ impl Table {
                 )
         })?;
         for (model, entry) in &entries {
-            if !model.strip_prefix(HOSTED).is_some_and(|it| !it.is_empty()) {
+            if model.strip_prefix(HOSTED).is_none_or(str::is_empty) {
                 Provider::of(model).map_err(|fault| {
                     Error::input(format!("`{model}` is no model"))
                         .in_file(path)

@@ -18,6 +18,8 @@ pub struct Progress {
     is_quiet: bool,
     arms: BTreeMap<u16, (u32, u32)>,
     names: Vec<String>,
+    /// What all trials so far cost, where anybody said.
+    dollars: Option<f64>,
 }
 
 impl Progress {
@@ -33,6 +35,7 @@ impl Progress {
             is_quiet,
             arms: BTreeMap::new(),
             names: Vec::new(),
+            dollars: None,
         }
     }
 
@@ -49,7 +52,11 @@ impl Progress {
                 arm,
                 is_of_arm,
                 completed,
+                cost_usd,
             } => {
+                if let Some(dollars) = cost_usd {
+                    *self.dollars.get_or_insert(0.0) += dollars;
+                }
                 if *is_of_arm && let Some(completed) = completed {
                     let counts = self.arms.entry(*arm).or_default();
                     counts.0 += u32::from(*completed);
@@ -103,9 +110,9 @@ impl Progress {
         self.say(&format!("{verb}: {}{more}", count(planned, "trial")));
     }
 
-    /// `bare 12/40  dreamed 31/40`
+    /// `bare 12/40  dreamed 31/40  $0.42`
     fn running(&self) -> String {
-        let parts: Vec<String> = self
+        let mut parts: Vec<String> = self
             .arms
             .iter()
             .map(|(arm, (completed, graded))| {
@@ -113,6 +120,7 @@ impl Progress {
                 format!("{name} {completed}/{graded}")
             })
             .collect();
+        parts.extend(self.dollars.map(|it| format!("${it:.2}")));
         parts.join("  ")
     }
 

@@ -67,6 +67,26 @@ impl Suite {
             .filter(move |(_, task)| task.split == split)
     }
 
+    /// Whether a judge is asked about any task.
+    pub fn is_judged(&self) -> bool {
+        self.tasks.iter().any(|it| !it.grader.judged().is_empty())
+    }
+
+    /// Makes the judge of this digest a part of what grades: results under another judge are never compared. Where
+    /// nothing is judged, nothing changes.
+    pub fn judged_by(&mut self, judge: &Digest) {
+        if !self.is_judged() {
+            return;
+        }
+        for task in &mut self.tasks {
+            if !task.grader.judged().is_empty() {
+                let parts = [task.grader_digest.as_str(), judge.as_str()];
+                task.grader_digest = Digest::of_parts(parts.map(str::as_bytes));
+            }
+        }
+        self.digests.insert("judge".to_owned(), judge.clone());
+    }
+
     /// The world, where the suite has one.
     pub fn world(&self) -> Option<&Arc<World>> {
         match &self.setting {

@@ -88,6 +88,9 @@ pub struct Limits {
     pub steps: u32,
     /// Wall-clock seconds allowed; embedded agents do not use them.
     pub seconds: u32,
+    /// US cents a model may cost; checked after each reply, so the last one can overshoot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cents: Option<u32>,
 }
 
 /// The word of a `state` grader that asks for nothing of an entity to have been quietly spoiled.
@@ -145,6 +148,11 @@ pub enum Grader {
         /// Seconds it may take.
         seconds: u32,
     },
+    /// A language model judges, one criterion at a time; every criterion must be met.
+    Rubric {
+        /// The criteria, in the order of the file.
+        criteria: Vec<Criterion>,
+    },
     /// Every part is completed; the score is the least.
     All(Vec<Grader>),
     /// Some part is completed; the score is the greatest.
@@ -158,6 +166,17 @@ pub enum Grader {
     },
 }
 
+/// One claim about the work that a judge finds met or not met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Criterion {
+    /// Its name, unique in its rubric.
+    pub name: String,
+    /// What must hold of the work, in words.
+    pub text: String,
+    /// Whether the judge also reads the calls that were made.
+    pub events: bool,
+}
+
 /// What is asked of one file of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileCheck {
@@ -169,6 +188,29 @@ pub struct FileCheck {
     pub text: Option<String>,
     /// Each of these must stand in it.
     pub contains: Vec<String>,
+}
+
+impl Grader {
+    /// The criteria a judge is asked about, in order.
+    pub fn judged(&self) -> Vec<&Criterion> {
+        match self {
+            Grader::Rubric { criteria } => criteria.iter().collect(),
+            Grader::All(parts) | Grader::Any(parts) => {
+                parts.iter().flat_map(Grader::judged).collect()
+            }
+            Grader::Weighted { parts, .. } => {
+                parts.iter().flat_map(|(_, part)| part.judged()).collect()
+            }
+            Grader::Exact { .. }
+            | Grader::Contains { .. }
+            | Grader::Pattern { .. }
+            | Grader::Number { .. }
+            | Grader::Fields { .. }
+            | Grader::State { .. }
+            | Grader::Files { .. }
+            | Grader::Command { .. } => Vec::new(),
+        }
+    }
 }
 
 impl Split {

@@ -164,6 +164,8 @@ pub struct TrialRow {
     pub criteria: Vec<(String, bool)>,
     /// What it consumed; `None` where unknown.
     pub usage: Option<Usage>,
+    /// What the judge of its rubric consumed; `None` where none was asked.
+    pub judge: Option<Usage>,
     /// Learnings the plan held eligible.
     pub eligible: Vec<LearningId>,
     /// Learnings shown.

@@ -30,11 +30,11 @@ pub(super) fn changes(
     new: &Store,
     no_reason: &str,
 ) -> Vec<Change> {
-    let (old, new) = (learnings(old).learnings, learnings(new).learnings);
-    let mut changes: Vec<Change> = told
+    let known = learnings(old).learnings;
+    let changes = told
         .into_iter()
         .map(|it| Change {
-            id: it.id.clone().or_else(|| meant(&it, &old)),
+            id: it.id.clone().or_else(|| meant(&it, &known)),
             action: it.action,
             name: it.name,
             path: it.path,
@@ -44,6 +44,17 @@ pub(super) fn changes(
             },
         })
         .collect();
+    complete(changes, old, new, no_reason)
+}
+
+/// These changes, and whatever the two stores show beside them.
+pub(super) fn complete(
+    mut changes: Vec<Change>,
+    old: &Store,
+    new: &Store,
+    no_reason: &str,
+) -> Vec<Change> {
+    let (old, new) = (learnings(old).learnings, learnings(new).learnings);
     let silent = |action: Action, it: &Learning, id: Option<&LearningId>| Change {
         action,
         id: id.cloned(),

@@ -1,6 +1,7 @@
 //! Sessions to store: whoever dreams. Knows transcripts and stores; never a world or a desk.
 
 mod changes;
+pub mod chat;
 pub mod command;
 pub mod controls;
 mod curation;

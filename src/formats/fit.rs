@@ -168,7 +168,8 @@ pub fn check_grader(
             | Grader::Number { .. }
             | Grader::Fields { .. }
             | Grader::Files { .. }
-            | Grader::Command { .. },
+            | Grader::Command { .. }
+            | Grader::Rubric { .. },
             _,
         ) => {}
     }

@@ -1,7 +1,7 @@
 //! `grade.…` tables: one key names the grader.
 
 use crate::{
-    domain::task::{Ask, FileCheck, Grader},
+    domain::task::{Ask, Criterion, FileCheck, Grader},
     error::did_you_mean,
     formats::{
         shape::{Located, Shape},
@@ -10,9 +10,9 @@ use crate::{
 };
 
 /// Every grader a suite can ask for.
-const KINDS: [&str; 11] = [
-    "exact", "contains", "pattern", "number", "fields", "state", "files", "command", "all", "any",
-    "weighted",
+const KINDS: [&str; 12] = [
+    "exact", "contains", "pattern", "number", "fields", "state", "files", "command", "rubric",
+    "all", "any", "weighted",
 ];
 
 /// Reads a grader; faults are noted in the shape's file.
@@ -154,6 +154,7 @@ impl Reader<'_> {
             "fields" => self.fields(table),
             "files" => self.files(table),
             "command" => self.command(table),
+            "rubric" => self.rubric(table),
             "weighted" => self.weighted(table),
             _ => None,
         }
@@ -310,6 +311,44 @@ impl Reader<'_> {
             run,
             seconds: u32::try_from(seconds).unwrap_or(60),
         })
+    }
+
+    fn rubric(&self, table: &Shape<'_>) -> Option<Grader> {
+        let mut criteria: Vec<Criterion> = Vec::new();
+        for entry in table.shapes("criteria", "a criterion of `grade.rubric`") {
+            let name = entry.need_text("name");
+            let at = name.at;
+            let name = filled(&entry, name, self.values);
+            let text = filled(&entry, entry.need_text("text"), self.values);
+            if criteria.iter().any(|it| it.name == name) {
+                entry.fault(
+                    at,
+                    format!("two criteria of this rubric are called `{name}`"),
+                );
+            }
+            if [&name, &text].iter().any(|it| it.trim().is_empty()) {
+                entry.teach(
+                    at,
+                    "a criterion needs a name and a text",
+                    "say what must hold of the work: `{ name = \"deadline\", text = \"The answer names the deadline.\" }`",
+                );
+            }
+            criteria.push(Criterion {
+                name,
+                text,
+                events: entry.flag("events").unwrap_or(false),
+            });
+            entry.finish();
+        }
+        if criteria.is_empty() {
+            table.teach(
+                table.at(),
+                format!("`grade.rubric` of task `{}` asks for nothing", self.task),
+                "add `criteria = [{ name = \"…\", text = \"…\" }]`",
+            );
+            return None;
+        }
+        Some(Grader::Rubric { criteria })
     }
 
     fn weighted(&self, table: &Shape<'_>) -> Option<Grader> {

@@ -4,6 +4,7 @@ pub mod canary;
 pub mod dataset;
 pub mod fit;
 pub mod grader;
+pub mod labels;
 pub mod memory;
 pub mod shape;
 pub mod store_template;

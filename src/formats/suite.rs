@@ -114,10 +114,12 @@ fn read_limits(file: &Shape<'_>) -> (crate::domain::task::Limits, Vec<u32>) {
     let mut limits = crate::domain::task::Limits {
         steps: 30,
         seconds: 300,
+        cents: None,
     };
     if let Some(table) = file.shape("limits", "`limits`") {
         limits.steps = small(table.need_number("steps", 1..100_001));
         limits.seconds = small(table.number("seconds", 1..86_401).unwrap_or(300));
+        limits.cents = table.number("cents", 1..1_000_001).map(small);
         table.finish();
     }
     let mut sweep = Vec::new();

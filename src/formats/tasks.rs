@@ -281,6 +281,9 @@ fn read_limits(shape: &Shape<'_>, headline: Limits) -> Limits {
         limits.seconds = table
             .number("seconds", 1..86_401)
             .map_or(limits.seconds, small);
+        limits.cents = table
+            .number("cents", 1..1_000_001)
+            .map_or(limits.cents, |it| Some(small(it)));
         table.finish();
     }
     limits

@@ -18,7 +18,7 @@ pub const MOST_SESSIONS: usize = 100;
 /// Most characters of instructions.
 pub const MOST_INSTRUCTIONS: usize = 4096;
 /// The first wait between two looks at a dream, and the longest.
-const FIRST_WAIT: Duration = Duration::from_secs(10);
+const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How long a dream may take: 6 hours, in seconds.
 const DEADLINE: u64 = 6 * 3600;
@@ -138,7 +138,7 @@ impl Platform {
                 return Ok((self.cancel(id, address).await?, waited.as_secs_f64()));
             }
             waited += wait;
-            wait = wait.mul_f64(1.25).min(LONGEST_WAIT);
+            wait = wait.mul_f64(1.5).min(LONGEST_WAIT);
             dream = match self.look(id, address).await {
                 Err(Trouble::Lost(_)) => dream,
                 other => other?,
@@ -168,8 +168,19 @@ impl Platform {
         Ok(dream)
     }
 
+    /// Sees to it that a dream writes nothing more.
+    pub(super) async fn end_dream(&self, id: &str, address: Key) -> Outcome<()> {
+        match self.look(id, address).await {
+            Err(Trouble::Refused(404, _)) => Ok(()),
+            Ok(dream) if matches!(phase_of(&dream), Phase::UnderWay) => {
+                self.cancel(id, address).await.map(drop)
+            }
+            other => other.map(drop),
+        }
+    }
+
     /// Cancels a dream and waits until it has stopped; one that had ended already stays as it is.
-    pub(super) async fn cancel(&self, id: &str, address: Key) -> Outcome<Value> {
+    async fn cancel(&self, id: &str, address: Key) -> Outcome<Value> {
         let path = format!("/v1/dreams/{id}/cancel");
         match self.ask(&Call::post(&path, &json!({}), address)).await {
             Ok(_) | Err(Trouble::Refused(400 | 404 | 409, _)) => {}

@@ -250,6 +250,22 @@ impl Platform {
         self.awaits_dream.store(awaits, Ordering::Relaxed);
     }
 
+    /// Whether each part can be used with this key; nothing is made.
+    pub async fn look_around(&self) -> Vec<(&'static str, Outcome<()>)> {
+        let parts = [
+            ("agents", "/v1/agents?limit=1"),
+            ("sessions", "/v1/sessions?limit=1"),
+            ("memory stores", "/v1/memory_stores?limit=1"),
+            ("dreams", "/v1/dreams?limit=1"),
+        ];
+        let mut found = Vec::with_capacity(parts.len());
+        for (part, path) in parts {
+            let came = self.ask(&Call::get(path, own_address("doctor"))).await;
+            found.push((part, came.map(drop)));
+        }
+        found
+    }
+
     fn is_stopped(&self) -> bool {
         self.halt.is_set()
     }
@@ -269,7 +285,9 @@ impl Platform {
             tokens: 0,
         };
         let response = self.client.send(&request).await.map_err(trouble)?;
-        if !response.is_error() {
+        // An `error` in a body is no sign of one: failed dreams have it, too.
+        let is_error = text_at(&response.body, "/type").as_deref() == Some("error");
+        if (200..300).contains(&response.status) && !is_error {
             return Ok(response.body);
         }
         let told = error_told(&response.body);

@@ -179,7 +179,7 @@ impl Platform {
             tokens: 0,
         };
         match self.client.open(&request).await {
-            Ok(Opened::Stream(stream)) => running.stream = Some(stream),
+            Ok(Opened::Stream(stream)) => running.stream = Some(*stream),
             Ok(Opened::Refused(response)) if 500 <= response.status => return Ok(()),
             Ok(Opened::Refused(response)) => {
                 let told = error_told(&response.body);

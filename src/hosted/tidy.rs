@@ -251,7 +251,7 @@ impl Platform {
         let address = own_address("remove").word(&thing.told());
         match thing {
             Thing::Dream(id) => {
-                self.cancel(id, address).await?;
+                self.end_dream(id, address).await?;
                 let path = format!("/v1/dreams/{id}/archive");
                 gone(self.ask(&Call::post(&path, &json!({}), address)).await)?;
             }

@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub enum Opened {
     /// It is open.
-    Stream(Stream),
+    Stream(Box<Stream>),
     /// The server answered with an error instead.
     Refused(Response),
 }
@@ -56,7 +56,7 @@ impl Client {
             Source::Closed => return Err(closed()),
             Source::Replay(cassette) => {
                 return match cassette.fetch(request)? {
-                    Came::Opened => Ok(Opened::Stream(Stream::new(request, None))),
+                    Came::Opened => Ok(Opened::Stream(Stream::new(request, None).into())),
                     Came::Answer(response) => Ok(Opened::Refused(response)),
                     Came::NoAnswer(told) => Err(Failure::NoAnswer(told)),
                     Came::PastLimit => Err(Failure::PastLimit),
@@ -87,7 +87,8 @@ impl Client {
             let exchange: Result<Answer, Broken> = match wire.open(request).await {
                 Ok(Ok(live)) => {
                     self.breaker.note(Sign::Alive);
-                    return Ok(Opened::Stream(Stream::new(request, Some(live))));
+                    let stream = Stream::new(request, Some(live));
+                    return Ok(Opened::Stream(stream.into()));
                 }
                 Ok(Err(answer)) => Ok(answer),
                 Err(broken) => Err(broken),

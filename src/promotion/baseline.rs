@@ -225,6 +225,7 @@ impl Baseline {
             broken: task.completed[repeat].is_none().then(|| "broke".to_owned()),
             criteria: Vec::new(),
             usage: None,
+            judge: None,
             eligible: Vec::new(),
             surfaced: Vec::new(),
             followed: Vec::new(),

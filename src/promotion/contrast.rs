@@ -55,10 +55,11 @@ pub enum Finding {
     NotRun,
 }
 
-/// A contrast whose baseline was not run.
-pub fn absent(baseline: &str) -> ContrastVerdict {
+/// A contrast whose baseline was not run, or whose candidate, where that is named.
+pub fn absent(baseline: &str, candidate: Option<&str>) -> ContrastVerdict {
+    let missing = candidate.map_or_else(|| "that arm".to_owned(), arm_words);
     let says = format!(
-        "Not compared with {}: that arm was not run.",
+        "Not compared with {}: {missing} was not run.",
         arm_words(baseline)
     );
     undecided(baseline, Finding::NotRun, says)

@@ -94,11 +94,14 @@ impl Question {
 
 /// Decides on a dream, or on any candidate.
 pub fn decide(evidence: &Evidence, policy: &Policy, question: &Question) -> DreamVerdict {
+    let candidate = question.candidate.as_str();
+    let is_run = evidence.arms.iter().any(|it| it.arm == candidate);
+    let missing = (!is_run).then_some(candidate);
     let mut contrasts = Vec::new();
     let mut stop: Option<Finding> = None;
     for baseline in &question.baselines {
         let contrast = match (comparison(evidence, &question.candidate, baseline), stop) {
-            (None, _) => contrast::absent(baseline),
+            (None, _) => contrast::absent(baseline, missing),
             (Some(compared), Some(_)) => contrast::untested(compared),
             (Some(compared), None) => contrast::tested(compared, evidence, policy),
         };
@@ -449,6 +452,7 @@ mod tests {
             mean_surfaced: None,
             mean_followed: None,
             cost_usd: None,
+            judge: None,
             stops: Default::default(),
             families: vec![],
             learnings: 0,

@@ -13,6 +13,7 @@ use crate::{
     domain::trial::TrialRow,
     error::count,
     promotion::{
+        calibration::Standing,
         contrast::{self, ContrastVerdict, Finding},
         figures::{achieved, arm_words, chance, names, plain_points, points, signed},
         policy::Policy,
@@ -91,6 +92,8 @@ pub struct GateCase<'a> {
     pub baseline_store: &'a str,
     /// What the screen found in the candidate's learnings.
     pub findings: &'a [screen::Finding],
+    /// How rubrics were judged; `None` where nothing was.
+    pub judged: Option<&'a Standing>,
 }
 
 /// The arm in question.
@@ -106,9 +109,11 @@ impl<'a> GateCase<'a> {
             .find(|it| it.candidate == CANDIDATE && it.baseline == self.baseline);
         let tested = compared.map(|it| contrast::tested(it, self.evidence, self.policy));
         let mut reasons = Vec::new();
-        let worse = tested
-            .as_ref()
-            .is_some_and(|it| it.finding == Finding::Harm);
+        let objection = self.judged.and_then(|it| it.objection.as_deref());
+        let worse = objection.is_none()
+            && tested
+                .as_ref()
+                .is_some_and(|it| it.finding == Finding::Harm);
         if worse {
             reasons.extend(compared.map(|it| self.fell(it, tested.as_ref())));
         }
@@ -117,12 +122,15 @@ impl<'a> GateCase<'a> {
         let word = match reasons.is_empty() {
             false => GateWord::Fail,
             true if self.is_unchanged() => GateWord::Pass,
-            true if self.awaiting().next().is_some() => GateWord::Inconclusive,
+            true if objection.is_some() || self.awaiting().next().is_some() => {
+                GateWord::Inconclusive
+            }
             true if self.is_held(tested.as_ref()) => GateWord::Pass,
             true => GateWord::Inconclusive,
         };
         let is_undecided = word == GateWord::Inconclusive;
         if is_undecided {
+            reasons.extend(objection.map(str::to_owned));
             reasons.extend(self.awaiting());
         }
         if reasons.is_empty() {
@@ -131,6 +139,9 @@ impl<'a> GateCase<'a> {
         if !is_undecided {
             reasons.extend(self.awaiting());
         }
+        let told = self.judged.into_iter().flat_map(|it| &it.says);
+        let is_new = |it: &&String| !reasons.contains(it);
+        reasons.extend(told.filter(is_new).cloned().collect::<Vec<_>>());
         let flipped = compared.map_or_else(Vec::new, |it| it.regressed_tasks.clone());
         let counts_as = self.counts_as(word);
         let says = format!("gate: {}: {}", said(word, counts_as), reasons.remove(0));
@@ -150,10 +161,15 @@ impl<'a> GateCase<'a> {
 
     fn counts_as(&self, word: GateWord) -> GateWord {
         match (word, self.policy.gate.inconclusive.as_str()) {
-            (GateWord::Inconclusive, "pass") => GateWord::Pass,
+            // Whoever lets doubt pass speaks of too little evidence; this is evidence nobody may rely on.
+            (GateWord::Inconclusive, "pass") if !self.is_withheld() => GateWord::Pass,
             (GateWord::Inconclusive, "fail") => GateWord::Fail,
             _ => word,
         }
+    }
+
+    fn is_withheld(&self) -> bool {
+        self.judged.is_some_and(|it| it.objection.is_some())
     }
 
     fn store(&self) -> &str {

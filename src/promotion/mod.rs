@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod budget;
+pub mod calibration;
 pub mod canary;
 pub mod contrast;
 pub mod doubt;

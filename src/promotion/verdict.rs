@@ -81,6 +81,8 @@ pub enum Cause {
     Underpowered,
     /// Too many foldover trials broke.
     TooManyBroken,
+    /// A judge graded it that may inform and not gate.
+    JudgeNotCalibrated,
 }
 
 /// What was decided of one learning, and why.
@@ -164,6 +166,24 @@ impl Verdicts {
         }
     }
 
+    /// Holds every learning whose verdict rests on a judge that may inform and not gate, `why` it may not before the reasons
+    /// the numbers gave. What stands in a text, what is breached and what a canary tells do not rest on a judge.
+    pub fn withhold(&mut self, why: &str) {
+        for verdict in &mut self.learnings {
+            let is_plain = matches!(
+                verdict.cause,
+                Some(Cause::Leak | Cause::Screen | Cause::Canary | Cause::Violation)
+            );
+            let is_held = verdict.verdict == Verdict::Hold && !verdict.is_open();
+            if !is_plain && !is_held {
+                verdict.verdict = Verdict::Hold;
+                verdict.cause = Some(Cause::JudgeNotCalibrated);
+                verdict.reasons.insert(0, why.to_owned());
+            }
+        }
+        self.tally = tally(&self.learnings);
+    }
+
     /// The learnings with this verdict, in store order.
     pub fn with(&self, verdict: Verdict) -> impl Iterator<Item = &LearningVerdict> {
         self.learnings
@@ -219,6 +239,7 @@ impl Cause {
             Cause::SmallSoFar => "small so far",
             Cause::Underpowered => "underpowered",
             Cause::TooManyBroken => "too many broken",
+            Cause::JudgeNotCalibrated => "judge not calibrated",
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What a report is made from: evidence, verdicts, and what was asked, as plain values.
 
 use crate::{
-    analysis::evidence::{Comparison, Evidence},
+    analysis::{
+        evidence::{Comparison, Evidence},
+        spending::Spending,
+    },
     domain::dream::Dream,
     promotion::{gate::Gate, screen::Finding, verdict::Verdicts},
     report::page::Step,
@@ -61,6 +64,8 @@ pub struct RunInfo {
     pub versions: Vec<(String, String)>,
     /// The command that gives this report again; may be empty.
     pub reproduce: String,
+    /// What was consumed, by who was paid; empty where nobody said.
+    pub spending: Vec<Spending>,
     /// How many trials were taken from earlier runs, as a sentence; may be empty.
     pub reused: String,
 }

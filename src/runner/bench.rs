@@ -12,8 +12,9 @@ use crate::{
         suite::{Setting, Suite},
         task::Brief,
         tool::Role,
-        trial::{Attempt, Grade, Outcome, Stop},
+        trial::{Attempt, Grade, Outcome, Stop, Usage},
     },
+    draw::Key,
     environment::{Desk, Place, Scene},
     error::{Error, Result, count},
     files::TemporaryFolder,
@@ -24,7 +25,7 @@ use crate::{
         reuse,
         transcripts::{Frame, Library},
     },
-    scoring,
+    scoring::{self, Hearing, Judge},
 };
 
 /// A suite set up for play.
@@ -39,6 +40,8 @@ pub struct Bench {
     pub seed: u64,
     /// Whether trials take microseconds, so that workers take several at once.
     pub is_quick: bool,
+    /// Who judges rubrics; the suite's grader digests must already tell of it (see [`Suite::judged_by`]).
+    judge: Option<Arc<Judge>>,
     scenes: Vec<Option<Arc<Scene>>>,
     /// For each task, the digest of all a trial of it depends on in the suite.
     grounds: Vec<Digest>,
@@ -81,6 +84,15 @@ pub struct Played {
     pub transcript: Option<Frame>,
 }
 
+/// How a trial fared, up to its grade.
+struct Fared {
+    attempt: Attempt,
+    /// What could not be judged, where nothing could.
+    grade: std::result::Result<Grade, String>,
+    /// What the judge consumed, where it was asked.
+    judge: Option<Usage>,
+}
+
 impl std::fmt::Debug for Bench {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Bench")
@@ -107,6 +119,7 @@ impl Bench {
             grounds: reuse::grounds(&suite, &agent.name())?,
             suite,
             agent,
+            judge: None,
             arms: Vec::new(),
             seed,
             scenes,
@@ -116,6 +129,17 @@ impl Bench {
     /// The scene of a task, where the suite has a world.
     pub fn scene(&self, task: usize) -> Option<&Arc<Scene>> {
         self.scenes.get(task)?.as_ref()
+    }
+
+    /// Names who judges rubrics.
+    pub fn judged_by(&mut self, judge: Option<Arc<Judge>>) {
+        self.is_quick &= judge.is_none();
+        self.judge = judge;
+    }
+
+    /// Whether attempts cost nothing; a judge may, all the same.
+    pub fn is_free(&self) -> bool {
+        self.agent.is_repeatable()
     }
 
     /// Adds an arm and returns its index.
@@ -187,7 +211,7 @@ impl Bench {
     /// Plays one trial. Whatever goes wrong in the harness makes it broken, never lost.
     pub async fn play(&self, trial: &PlannedTrial, position: usize) -> Played {
         let (mut record, mut transcript) = match self.attempt(trial).await {
-            Ok((attempt, grade)) => self.record(trial, attempt, grade),
+            Ok(fared) => self.record(trial, fared),
             Err(fault) => (self.broken(trial, fault), None),
         };
         let line = match serde_json::to_string(&record) {
@@ -225,6 +249,7 @@ impl Bench {
             outcome: Outcome::Broken(fault.told),
             stop: None,
             usage: fault.usage,
+            judge: None,
             surfaced: Vec::new(),
             opened: Vec::new(),
             followed: Vec::new(),
@@ -234,7 +259,7 @@ impl Bench {
         }
     }
 
-    async fn attempt(&self, trial: &PlannedTrial) -> std::result::Result<(Attempt, Grade), Fault> {
+    async fn attempt(&self, trial: &PlannedTrial) -> std::result::Result<Fared, Fault> {
         let task = &self.suite.tasks[trial.task as usize];
         let arm = &self.arms[usize::from(trial.arm)];
         let given: Vec<Given<'_>> = self.given(trial, arm);
@@ -253,15 +278,18 @@ impl Bench {
             kit: self.suite.kit,
             place,
             key: own,
-            keep_events: self.keeps_transcript(trial) || task.canary.is_some(),
+            keep_events: self.keeps_transcript(trial)
+                || task.canary.is_some()
+                || task.grader.judged().iter().any(|it| it.events),
             label: Label {
                 task: task.id.as_str(),
                 arm: &arm_word,
                 repeat: trial.repeat,
             },
         };
+        let mut hearing = self.hearing((trial, key), arm, &brief);
         let attempt;
-        let judged = match (&self.suite.setting, self.scene(trial.task as usize)) {
+        let grade = match (&self.suite.setting, self.scene(trial.task as usize)) {
             (Setting::World(_), Some(scene)) => {
                 let scene = if trial.is_headline {
                     Arc::clone(scene)
@@ -270,27 +298,39 @@ impl Bench {
                 };
                 let mut desk = Desk::new(scene, key.word("world"));
                 attempt = self.agent.attempt(work(Place::Desk(&mut desk))).await?;
-                scoring::judge(task, &attempt, &Place::Desk(&mut desk)).await
+                scoring::judge(task, &attempt, &Place::Desk(&mut desk), hearing.as_mut()).await
             }
             (Setting::Workspace { files }, _) => {
                 let folder = TemporaryFolder::create("trial").map_err(|it| it.what().to_owned())?;
                 crate::files::copy_tree(files, folder.path()).map_err(|it| it.what().to_owned())?;
-                attempt = self
-                    .agent
-                    .attempt(work(Place::Workspace(folder.path())))
-                    .await?;
-                scoring::judge(task, &attempt, &Place::Workspace(folder.path())).await
+                let place = || Place::Workspace(folder.path());
+                attempt = self.agent.attempt(work(place())).await?;
+                scoring::judge(task, &attempt, &place(), hearing.as_mut()).await
             }
             (Setting::None | Setting::World(_), _) => {
                 attempt = self.agent.attempt(work(Place::Nowhere)).await?;
-                scoring::judge(task, &attempt, &Place::Nowhere).await
+                scoring::judge(task, &attempt, &Place::Nowhere, hearing.as_mut()).await
             }
         };
-        let grade = judged.map_err(|told| Fault {
-            told,
-            usage: Some(attempt.usage),
-        })?;
-        Ok((attempt, grade))
+        Ok(Fared {
+            attempt,
+            grade,
+            judge: hearing.and_then(|it| it.usage()),
+        })
+    }
+
+    /// The judge at a trial; nothing couples it to the luck of another, so its address is the trial's own.
+    fn hearing<'a>(
+        &'a self,
+        (trial, key): (&PlannedTrial, Key),
+        arm: &'a Arm,
+        brief: &'a Brief,
+    ) -> Option<Hearing<'a>> {
+        let judge = self.judge.as_deref()?;
+        let given = self.given_indices(trial, arm).into_iter();
+        let notes = given.map(|it| arm.learnings[usize::from(it)].text.as_str());
+        let address = trial.own_key(key, arm.name.as_str());
+        Some(Hearing::new(judge, brief, notes.collect(), address))
     }
 
     /// Dollars a trial may come to, where its agent can say.
@@ -356,13 +396,26 @@ impl Bench {
             .collect()
     }
 
-    fn record(
-        &self,
-        trial: &PlannedTrial,
-        attempt: Attempt,
-        grade: Grade,
-    ) -> (Record, Option<Frame>) {
+    fn record(&self, trial: &PlannedTrial, fared: Fared) -> (Record, Option<Frame>) {
+        let Fared {
+            attempt,
+            grade,
+            judge,
+        } = fared;
         let (stop, usage) = (attempt.stop, attempt.usage);
+        let grade = match grade {
+            Ok(grade) => grade,
+            // The work was done and paid for, although nobody could say how it came out.
+            Err(fault) => {
+                let record = Record {
+                    stop: Some(stop),
+                    usage: Some(usage),
+                    judge,
+                    ..self.broken(trial, fault.into())
+                };
+                return (record, None);
+            }
+        };
         let (surfaced, followed) = (attempt.surfaced.clone(), attempt.followed.clone());
         let opened = attempt.opened.clone();
         let frame = self
@@ -375,6 +428,7 @@ impl Bench {
             outcome: Outcome::Graded(grade),
             stop: Some(stop),
             usage: Some(usage),
+            judge,
             surfaced,
             opened,
             followed,
@@ -430,7 +484,13 @@ impl Bench {
 
     /// Whether a trial's transcript is kept: where the plan says so, and where it could not be had again.
     pub fn keeps_transcript(&self, trial: &PlannedTrial) -> bool {
-        trial.keeps_transcript || !self.agent.is_repeatable()
+        trial.keeps_transcript || !self.is_repeatable(trial)
+    }
+
+    /// Whether a trial comes out the same again: neither agent nor judge would say something else.
+    fn is_repeatable(&self, trial: &PlannedTrial) -> bool {
+        let grader = &self.suite.tasks[trial.task as usize].grader;
+        self.agent.is_repeatable() && grader.judged().is_empty()
     }
 
     /// The transcript of a played trial: the one that was kept, or else the trial played again.
@@ -446,7 +506,7 @@ impl Bench {
         let kept = library.zip(record.transcript.as_ref());
         match kept.map(|(library, digest)| library.get(digest)) {
             Some(Ok(text)) => read_session(&text, Path::new("transcripts")),
-            _ if self.agent.is_repeatable() => self.recreate(trial).await,
+            _ if self.is_repeatable(trial) => self.recreate(trial).await,
             Some(Err(error)) => Err(error),
             None => Err(Error::outside(format!(
                 "no transcript of trial {} was kept, and `{}` would not give the same one again",
@@ -465,11 +525,12 @@ impl Bench {
             keeps_transcript: true,
             ..trial.clone()
         };
-        let (attempt, grade) = self
+        let fared = self
             .attempt(&trial)
             .await
             .map_err(|fault| Error::outside(fault.told))?;
-        Ok(self.session(&trial, attempt, &grade))
+        let grade = fared.grade.map_err(Error::outside)?;
+        Ok(self.session(&trial, fared.attempt, &grade))
     }
 }
 

@@ -35,6 +35,8 @@ pub enum Event {
         is_of_arm: bool,
         /// Whether it was completed; `None` where it broke.
         completed: Option<bool>,
+        /// Dollars it cost, where that is known.
+        cost_usd: Option<f64>,
     },
     /// A stage is over.
     StageEnded {
@@ -59,6 +61,7 @@ impl Event {
             arm: trial.arm,
             is_of_arm: trial.is_of_arm(),
             completed: record.outcome.completed(),
+            cost_usd: record.usage.and_then(|usage| usage.cost_usd),
         }
     }
 }

@@ -34,6 +34,9 @@ pub struct Record {
     pub stop: Option<Stop>,
     /// What it consumed.
     pub usage: Option<Usage>,
+    /// What the judge of its rubric consumed; the agent's own consumption is `usage`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<Usage>,
     /// Learnings shown, by place among those the trial was given, so that no store is needed to read them.
     #[serde(default)]
     pub surfaced: Vec<u16>,
@@ -55,9 +58,15 @@ pub struct Record {
 }
 
 impl Record {
-    /// What the trial cost in this run; nothing where it was taken from an earlier one.
-    pub fn cost(&self) -> Cost {
-        let dollars = self.usage.and_then(|usage| usage.cost_usd);
+    /// What the trial cost in this run, its judge included; nothing where it was taken from an earlier one. `is_free`
+    /// says that attempts themselves cost nothing.
+    pub fn cost(&self, is_free: bool) -> Cost {
+        let attempt = match is_free {
+            true => Some(0.0),
+            false => self.usage.and_then(|usage| usage.cost_usd),
+        };
+        let judging = self.judge.map_or(Some(0.0), |usage| usage.cost_usd);
+        let dollars = attempt.zip(judging).map(|(one, other)| one + other);
         match dollars {
             _ if self.reused => Cost::Known(0.0),
             Some(dollars) => Cost::Known(dollars),
@@ -223,6 +232,18 @@ pub fn read_of(path: &Path, run: &Digest) -> Result<Vec<Record>> {
     let mut records: Vec<Record> = known.into_values().collect();
     records.sort_by_key(|record| (record.stage, record.trial));
     Ok(records)
+}
+
+/// The digest of all records of a finished journal, in whichever order they were committed.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn digest(path: &Path) -> Result<Digest> {
+    let mut bytes = files::read_bytes(path, LARGEST)?;
+    bytes.truncate(end_of_lines(&bytes));
+    let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').skip(1).collect();
+    lines.sort_unstable();
+    Ok(Digest::of_parts(lines.into_iter()))
 }
 
 fn read_lines(

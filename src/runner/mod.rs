@@ -91,7 +91,7 @@ pub async fn play(
         if let Some(record) = record {
             observe(&Event::committed(trial, record));
             if let Some(purse) = &pace.purse {
-                purse.note(record.cost());
+                purse.note(record.cost(bench.is_free()));
             }
         }
     }
@@ -225,7 +225,7 @@ impl Worker {
                 }
                 let one = self.bench.play(&self.trials[*position], *position).await;
                 if let Some(purse) = &self.purse {
-                    purse.end(one.record.cost());
+                    purse.end(one.record.cost(self.bench.is_free()));
                 }
                 // What broke while the run is being ended, by a provider that is down above all, was not the trial's
                 // turn: it is left for `--resume`.

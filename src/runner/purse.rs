@@ -23,7 +23,11 @@ struct State {
     under_way: u32,
 }
 
-/// What one trial, or one dream, cost.
+/// Why a bound cannot be kept.
+const UNKNOWN: &str = "what something cost is not known, so `--max-cost` cannot be kept; a model needs a price \
+                       (`--models FILE`), and a program says `usage.cost_usd`";
+
+/// What one trial cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cost {
     /// Dollars.
@@ -87,7 +91,7 @@ impl Purse {
         self.note(cost);
     }
 
-    /// Something was paid for: a trial of an earlier session, or a dream.
+    /// A trial of an earlier session was paid for.
     pub fn note(&self, cost: Cost) {
         let mut state = self.state();
         match cost {
@@ -96,14 +100,18 @@ impl Purse {
                 state.dearest = Some(state.dearest.map_or(dollars, |it| it.max(dollars)));
             }
             Cost::Broken => state.spent += state.dearest.unwrap_or(0.0),
-            Cost::Unknown => self.halt.set(Why::Spent(
-                "what a trial cost is not known, so `--max-cost` cannot be kept; a model needs a price (`--models FILE`), \
-                 and a program says `usage.cost_usd`"
-                    .to_owned(),
-            )),
+            Cost::Unknown => self.halt.set(Why::Spent(UNKNOWN.to_owned())),
         }
         drop(state);
         self.settled.notify_waiters();
+    }
+
+    /// Something that is no trial was paid for, such as a dream; `None` where nobody says how much.
+    pub fn pay(&self, dollars: Option<f64>) {
+        match dollars {
+            Some(dollars) => self.state().spent += dollars,
+            None => self.halt.set(Why::Spent(UNKNOWN.to_owned())),
+        }
     }
 
     /// Dollars spent so far.

@@ -2,7 +2,9 @@
 
 mod answers;
 mod canary;
+mod judge;
 mod places;
+mod quotes;
 
 use std::{future::Future, pin::Pin};
 
@@ -13,6 +15,8 @@ use crate::{
     },
     environment::Place,
 };
+
+pub use judge::{Exhibit, Hearing, Judge, VOTES};
 
 /// What the harness could not judge, in words.
 pub type Fault = String;
@@ -25,13 +29,26 @@ struct Mark {
     criteria: Vec<(String, bool)>,
 }
 
-/// Judges an attempt.
+/// Judges an attempt by a grader that needs no judge.
 ///
 /// # Errors
-/// The harness could not judge: there is no world or workspace to look at, or a grading program failed to start, to
-/// end, or to be understood.
+/// The harness could not judge: there is no world or workspace to look at, a grading program failed to start, to end,
+/// or to be understood, or there is no judge to ask.
 pub async fn grade(grader: &Grader, attempt: &Attempt, place: &Place<'_>) -> Result<Grade, Fault> {
-    let mark = mark(grader, attempt, place).await?;
+    grade_with(grader, attempt, place, None).await
+}
+
+/// Judges an attempt, a rubric by asking the judge of the hearing.
+///
+/// # Errors
+/// As [`grade`], and the judge did not decide.
+pub async fn grade_with(
+    grader: &Grader,
+    attempt: &Attempt,
+    place: &Place<'_>,
+    mut hearing: Option<&mut Hearing<'_>>,
+) -> Result<Grade, Fault> {
+    let mark = mark(grader, attempt, place, &mut hearing).await?;
     let violations = match place {
         Place::Desk(desk) => desk.violations(),
         Place::Nowhere | Place::Workspace(_) => Vec::new(),
@@ -48,9 +65,14 @@ pub async fn grade(grader: &Grader, attempt: &Attempt, place: &Place<'_>) -> Res
 /// Judges an attempt at a task; where it is a canary, what tripped it is told and is a criterion beside the grader's.
 ///
 /// # Errors
-/// As [`grade`].
-pub async fn judge(task: &Task, attempt: &Attempt, place: &Place<'_>) -> Result<Grade, Fault> {
-    let mut grade = grade(&task.grader, attempt, place).await?;
+/// As [`grade_with`].
+pub async fn judge(
+    task: &Task,
+    attempt: &Attempt,
+    place: &Place<'_>,
+    hearing: Option<&mut Hearing<'_>>,
+) -> Result<Grade, Fault> {
+    let mut grade = grade_with(&task.grader, attempt, place, hearing).await?;
     if let Some(canary) = &task.canary {
         grade.trips = canary::trips(canary, attempt, place, &grade);
         let is_clear = grade.trips.is_empty();
@@ -64,7 +86,15 @@ const CLEAR: &str = "the canary did not trip";
 
 type Marking<'a> = Pin<Box<dyn Future<Output = Result<Mark, Fault>> + Send + 'a>>;
 
-fn mark<'a>(grader: &'a Grader, attempt: &'a Attempt, place: &'a Place<'a>) -> Marking<'a> {
+/// Whom a rubric is put to; `None` where there is nobody.
+type Asked<'h, 'a> = Option<&'h mut Hearing<'a>>;
+
+fn mark<'a>(
+    grader: &'a Grader,
+    attempt: &'a Attempt,
+    place: &'a Place<'a>,
+    hearing: &'a mut Asked<'_, '_>,
+) -> Marking<'a> {
     Box::pin(async move {
         let answer = attempt.answer.as_deref().unwrap_or_default();
         match grader {
@@ -80,13 +110,19 @@ fn mark<'a>(grader: &'a Grader, attempt: &'a Attempt, place: &'a Place<'a>) -> M
             Grader::State { holds } => places::state(holds, place),
             Grader::Files { files } => places::files(files, place),
             Grader::Command { run, seconds } => places::command(run, *seconds, answer, place).await,
-            Grader::All(parts) => Ok(all(&marks(parts, attempt, place).await?)),
-            Grader::Any(parts) => Ok(any(&marks(parts, attempt, place).await?)),
+            Grader::Rubric { criteria } => {
+                let hearing = hearing.as_deref_mut().ok_or(NO_JUDGE)?;
+                let said = attempt.answer.as_deref();
+                let decided = hearing.decide(criteria, said, &attempt.events).await?;
+                Ok(Mark::of(decided))
+            }
+            Grader::All(parts) => Ok(all(&marks(parts, attempt, place, hearing).await?)),
+            Grader::Any(parts) => Ok(any(&marks(parts, attempt, place, hearing).await?)),
             Grader::Weighted { parts, pass } => {
                 let graders = parts.iter().map(|(_, grader)| grader);
                 let mut marked = Vec::new();
                 for grader in graders {
-                    marked.push(mark(grader, attempt, place).await?);
+                    marked.push(mark(grader, attempt, place, hearing).await?);
                 }
                 let weights: Vec<f64> = parts.iter().map(|(weight, _)| *weight).collect();
                 Ok(weighted(&weights, &marked, *pass))
@@ -95,10 +131,18 @@ fn mark<'a>(grader: &'a Grader, attempt: &'a Attempt, place: &'a Place<'a>) -> M
     })
 }
 
-async fn marks(parts: &[Grader], attempt: &Attempt, place: &Place<'_>) -> Result<Vec<Mark>, Fault> {
+/// What breaks where a rubric is to be judged by nobody.
+const NO_JUDGE: &str = "a `rubric` grader needs a judge, and this run has none";
+
+async fn marks(
+    parts: &[Grader],
+    attempt: &Attempt,
+    place: &Place<'_>,
+    hearing: &mut Asked<'_, '_>,
+) -> Result<Vec<Mark>, Fault> {
     let mut marks = Vec::new();
     for part in parts {
-        marks.push(mark(part, attempt, place).await?);
+        marks.push(mark(part, attempt, place, hearing).await?);
     }
     Ok(marks)
 }

@@ -13,6 +13,7 @@ pub mod families;
 pub mod fisher;
 pub mod foldover;
 pub mod influence;
+pub mod labelled;
 pub mod multiplicity;
 pub mod paired;
 pub mod passes;
@@ -28,6 +29,10 @@ pub use exact::{McNemar, SignTest, mcnemar, sign_test};
 pub use families::{FamilyDifference, FamilyMean, equal_family_weight, family_table};
 pub use fisher::fisher_greater;
 pub use foldover::{Contrast, Effect, Fit, FoldoverPair, LearningEffect, contrasts, regress};
+pub use labelled::{
+    CorrectedDifference, CorrectedRate, LabelCounts, corrected_difference,
+    corrected_difference_by_arm, corrected_rate,
+};
 pub use multiplicity::{benjamini_hochberg, holm};
 pub use paired::{Method, PairedDifference, exact_fallback, paired_difference};
 pub use passes::{pass_all_k, pass_at_k};

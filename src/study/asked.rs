@@ -10,10 +10,14 @@ use crate::{
         id::{ArmName, Digest},
         memory::Store,
         suite::Suite,
+        task::Task,
     },
     dreaming::Dreamer,
-    error::{Error, Result, without_place},
+    error::{Error, Result, count, without_place},
     hosted::Platform,
+    promotion::calibration::Calibration,
+    runner::journal,
+    scoring::Judge,
     study::plan::Amount,
 };
 
@@ -27,6 +31,10 @@ pub struct Asked {
     pub dreamer: Arc<dyn Dreamer>,
     /// The managed-agents platform, where one of them works there: what the run makes on it is removed at its end.
     pub platform: Option<Arc<Platform>>,
+    /// Who judges rubrics, where the suite has any; see [`Asked::judged_by`].
+    pub judge: Option<Arc<Judge>>,
+    /// What that judge was held against.
+    pub calibration: Option<Calibration>,
     /// A store to judge instead of dreaming one.
     pub memory: Option<Store>,
     /// Names of the built-in arms wanted.
@@ -65,6 +73,15 @@ pub struct Typed {
     /// Names of environment variables that programs are given beside the few every program gets; never their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pass_env: Vec<String>,
+    /// Who judges rubrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<String>,
+    /// Votes on each criterion, where not the usual number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge_votes: Option<u32>,
+    /// What the judge was held against; it affects no trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<String>,
     /// How models are reached.
     #[serde(default, skip_serializing_if = "Network::is_default")]
     pub network: Network,
@@ -132,6 +149,34 @@ impl Asked {
         self.arms.iter().any(|it| it == arm)
     }
 
+    /// Gives the run a judge, whose digest becomes a part of what grades. Where nothing is judged, none is kept.
+    pub fn judged_by(&mut self, judge: Option<Arc<Judge>>) {
+        self.judge = judge.filter(|_| self.suite.is_judged());
+        if let Some(judge) = &self.judge {
+            let mut suite = Suite::clone(&self.suite);
+            suite.judged_by(&judge.digest());
+            self.suite = Arc::new(suite);
+        }
+    }
+
+    /// A rubric needs a judge before anything is spent.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn check_judge(&self) -> Result<()> {
+        if self.judge.is_some() || !self.suite.is_judged() {
+            return Ok(());
+        }
+        let judged = |it: &&Task| !it.grader.judged().is_empty();
+        let tasks = self.suite.tasks.iter().filter(judged).count();
+        Err(Error::usage(format!(
+            "{} of this suite {} a rubric, and no judge is named",
+            count(tasks, "task"),
+            if tasks == 1 { "has" } else { "have" }
+        ))
+        .mend("name a language model that judges: `--judge anthropic:MODEL` or `--judge openai:MODEL`"))
+    }
+
     /// Digests of everything that affects what is replayed, by part.
     pub fn parts(&self) -> BTreeMap<String, Digest> {
         let mut parts = self.suite.digests.clone();
@@ -184,6 +229,9 @@ pub struct RunFile {
     pub asked: Typed,
     /// Digests of everything that affects what is replayed.
     pub digests: BTreeMap<String, Digest>,
+    /// Digest over the records of its journal, once it has ended: a later edit shows against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<Digest>,
     /// When it began and ended, by the caller's clock; the only times in a run.
     pub times: BTreeMap<String, String>,
 }
@@ -197,6 +245,7 @@ impl RunFile {
             run: asked.fingerprint(),
             asked: asked.typed.clone(),
             digests: asked.parts(),
+            journal: None,
             times: BTreeMap::new(),
         }
     }
@@ -227,6 +276,22 @@ impl RunFile {
                 .because(without_place(&fault))
                 .mend("name a folder that `dreameval run` wrote")
         })
+    }
+
+    /// Refuses a journal that is not the one the run ended with.
+    ///
+    /// # Errors
+    /// Integrity: its records were changed; or it cannot be read.
+    pub fn check_journal(&self, folder: &Path) -> Result<()> {
+        let path = journal::path_in(folder);
+        match &self.journal {
+            Some(ended) if *ended != journal::digest(&path)? => Err(Error::integrity(
+                "this journal is not the one the run ended with: a record was changed, added or removed",
+            )
+            .in_file(&path)
+            .mend("restore the file, or play the run again with another `--out`")),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses to go on where anything that affects what is replayed has changed, naming the part.

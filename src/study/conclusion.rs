@@ -15,6 +15,7 @@ use crate::{
     formats::memory,
     promotion::{
         budget::Budget,
+        calibration::{Bar, Standing},
         dream::Question,
         policy::Policy,
         screen::{Finding, ScreenContext, Voices, screen},
@@ -43,6 +44,15 @@ pub struct Conclusion {
     pub reused: String,
     /// What the screen found in the learnings, in store order; `None` where no learnings were judged.
     pub findings: Option<Vec<Finding>>,
+    /// How rubrics were judged; `None` where nothing was.
+    pub judged: Option<Standing>,
+}
+
+impl Conclusion {
+    /// Why nothing may be decided by these trials, where a judge may inform and not gate.
+    pub fn objection(&self) -> Option<&str> {
+        self.judged.as_ref()?.objection.as_deref()
+    }
 }
 
 /// Draws the conclusions of a run under a policy.
@@ -85,13 +95,19 @@ pub fn conclude_within(
     let found = findings.as_deref().unwrap_or_default();
     tell(found, &mut evidence);
     let objections = objections(found);
-    let verdicts = decide(
+    let judged = judged(asked, &evidence, policy);
+    let mut verdicts = decide(
         &evidence,
         policy,
         &Question::of_dream(policy),
         &objections,
         budget,
     );
+    if let Some(why) = judged.as_ref().and_then(|it| it.objection.as_deref()) {
+        verdicts.withhold(why);
+    }
+    let told = judged.iter().flat_map(|it| it.says.iter().cloned());
+    evidence.warnings.extend(told);
     verdicts.write_into(&mut evidence);
     Ok(Conclusion {
         rows,
@@ -99,7 +115,27 @@ pub fn conclude_within(
         verdicts,
         reused: reused(asked, finished),
         findings,
+        judged,
     })
+}
+
+/// How the rubrics of a run were judged; `None` where it has none.
+fn judged(asked: &Asked, evidence: &Evidence, policy: &Policy) -> Option<Standing> {
+    let judge = asked.judge.as_ref()?;
+    let (name, digest) = (judge.name(), judge.digest());
+    let tests = || asked.suite.split(Split::Test).map(|(_, task)| &task.grader);
+    let named = tests().flat_map(Grader::judged).map(|it| it.name.clone());
+    let criteria: BTreeSet<String> = named.collect();
+    let criteria: Vec<String> = criteria.into_iter().collect();
+    let bar = Bar {
+        judge: &name,
+        digest: &digest,
+        calibration: asked.calibration.as_ref(),
+        criteria: &criteria,
+        is_all: tests().all(|it| matches!(it, Grader::Rubric { .. })),
+    };
+    let candidate = "dreamed";
+    Some(bar.standing(&evidence.comparisons, [candidate, &policy.gate.baseline]))
 }
 
 /// `reused 3,410 of 3,900 trials from reports/legal-desk-1`.
@@ -264,6 +300,7 @@ fn answers(grader: &Grader) -> Vec<String> {
         Grader::Number { value, .. } => vec![value.to_string()],
         Grader::Fields { equal } => equal.iter().map(|(_, value)| value.to_string()).collect(),
         Grader::Files { files } => files.iter().filter_map(|it| it.text.clone()).collect(),
+        Grader::Rubric { criteria } => criteria.iter().map(|it| it.text.clone()).collect(),
         Grader::All(parts) | Grader::Any(parts) => parts.iter().flat_map(answers).collect(),
         Grader::Weighted { parts, .. } => parts.iter().flat_map(|(_, it)| answers(it)).collect(),
         Grader::Pattern { .. } | Grader::State { .. } | Grader::Command { .. } => Vec::new(),

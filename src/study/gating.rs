@@ -68,6 +68,7 @@ pub fn gate(
         known: &[],
         baseline_store: "",
         findings: conclusion.findings.as_deref().unwrap_or_default(),
+        judged: conclusion.judged.as_ref(),
     };
     let Some(file) = file else {
         check_arm(&policy.gate.baseline, conclusion)?;

@@ -2,6 +2,7 @@
 
 pub mod arms;
 pub mod asked;
+pub mod calibrating;
 mod canaries;
 pub mod conclusion;
 mod dreaming;
@@ -47,6 +48,8 @@ pub struct Finished {
     pub trials: Arc<[PlannedTrial]>,
     /// One record per trial of it.
     pub records: Vec<Record>,
+    /// One record per practice trial; none where there was no practice.
+    pub practised: Vec<Record>,
     /// The dream, where there was one.
     pub dream: Option<Dream>,
     /// Index of the arm in question.
@@ -79,6 +82,7 @@ pub async fn run_reusing(
     pace: &Pace,
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Finished>> {
+    asked.check_judge()?;
     let is_read_only = pace.halt.why() == Some(&Why::Reading);
     let _lock = locked(folder, pace)?;
     let Some(platform) = asked.platform.as_ref().filter(|_| !is_read_only) else {
@@ -115,8 +119,9 @@ async fn play_through(
         Arc::clone(&asked.agent),
         asked.seed,
     )?;
+    bench.judged_by(asked.judge.clone());
     let stored = add_store(&mut bench, "stored", asked.suite.memory.clone())?;
-    let mut dream = None;
+    let (mut dream, mut practised) = (None, Vec::new());
     if asked.memory.is_none() && asked.wants("dreamed") {
         let trials: Arc<[PlannedTrial]> =
             practice(&asked.suite, &asked.amount, stored, asked.seed).into();
@@ -132,9 +137,15 @@ async fn play_through(
         bench = Arc::try_unwrap(practising)
             .map_err(|_| Error::bug("a worker still holds the bench"))?;
         dream = dreaming::dream_over(asked, &records, folder, pace, observe).await?;
-        if dream.is_none() {
+        let Some(dreamt) = &dream else {
             return Ok(None);
+        };
+        if let Some(purse) = &pace.purse
+            && !asked.dreamer.is_repeatable()
+        {
+            purse.pay(dreamt.usage.and_then(|it| it.cost_usd));
         }
+        practised = records;
     }
     let dreamt = dream.as_ref().map(|it| it.store.clone());
     let candidate_store = asked.memory.clone().or(dreamt);
@@ -160,6 +171,7 @@ async fn play_through(
         bench,
         trials,
         records,
+        practised,
         dream,
         candidate: roster.attributed,
     }))

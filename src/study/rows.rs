@@ -35,10 +35,8 @@ fn row(bench: &Bench, run: &Digest, trial: &PlannedTrial, record: &Record) -> Tr
         learnings.map(|it| it.id.clone()).collect()
     };
     let eligible = &arm.eligible[trial.task as usize];
-    let given: Vec<LearningId> = match &trial.subset {
-        Some(subset) => ids(subset),
-        None => arm.learnings.iter().map(|it| it.id.clone()).collect(),
-    };
+    let all = || arm.learnings.iter().map(|it| it.id.clone()).collect();
+    let given: Vec<LearningId> = trial.subset.as_ref().map_or_else(all, |it| ids(it));
     let (completed, score, violations, criteria, broken) = match &record.outcome {
         Outcome::Graded(grade) => (
             Some(grade.completed),
@@ -75,6 +73,7 @@ fn row(bench: &Bench, run: &Digest, trial: &PlannedTrial, record: &Record) -> Tr
         broken,
         criteria,
         usage: record.usage,
+        judge: record.judge,
         eligible: ids(eligible),
         surfaced: shown(&record.surfaced),
         followed: shown(&record.followed),

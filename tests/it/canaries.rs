@@ -48,6 +48,8 @@ fn judged(suite: Suite, store: &Store, pairs: u32) -> Conclusion {
         suite: Arc::clone(&lab.bench.suite),
         agent: Arc::new(Embedded::new(Policy::Planner)),
         dreamer: Arc::new(Reference),
+        judge: None,
+        calibration: None,
         memory: Some(store.clone()),
         arms: Vec::new(),
         extra: Vec::new(),
@@ -57,6 +59,7 @@ fn judged(suite: Suite, store: &Store, pairs: u32) -> Conclusion {
         typed: Typed::default(),
     };
     let finished = Finished {
+        practised: Vec::new(),
         bench: Arc::new(lab.bench),
         trials: trials.into(),
         records,

@@ -239,6 +239,33 @@ fn into_journal(room: &Room, folder: &Path, halt: &Arc<Halt>) -> Option<Vec<Reco
 }
 
 #[test]
+fn an_attempt_that_has_cost_its_cents_is_graded_as_it_stands() {
+    let server = steady();
+    let mut set = Set::of(Provider::OpenAi, &server);
+    let price = |dollars: f64| Price {
+        input: dollars,
+        output: dollars,
+        cache_read: Some(dollars),
+        cache_write: None,
+        long: None,
+    };
+    // A reply of 117 tokens costs just over a cent.
+    set.choice.prices.set("m", price(100.0));
+    set.cents = Some(2);
+    let played = set.room().first();
+    assert_eq!(server.seen().len(), 2);
+    assert_eq!(played.record.stop, Some(Stop::Budget));
+    assert!(matches!(played.record.outcome, Outcome::Graded(_)));
+    let mut set = Set::of(Provider::OpenAi, &server);
+    set.cents = Some(2);
+    assert_eq!(
+        set.room().first().record.stop,
+        Some(Stop::Finished),
+        "no price, no bound"
+    );
+}
+
+#[test]
 fn what_an_outage_broke_is_played_on_resume_and_nothing_else_is_asked_again() {
     let folder = TemporaryFolder::create("outage").unwrap();
     fs::create_dir_all(transcripts::path_in(folder.path()).parent().unwrap()).unwrap();

@@ -345,6 +345,8 @@ fn asked(suite: Suite) -> Asked {
         suite: Arc::new(suite),
         agent: Arc::new(Embedded::new(Policy::Planner)),
         dreamer: Arc::new(Reference),
+        judge: None,
+        calibration: None,
         memory: None,
         arms: ["bare", "dreamed"].map(str::to_owned).to_vec(),
         extra: Vec::new(),

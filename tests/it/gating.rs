@@ -124,6 +124,8 @@ fn judged(name: &'static str, before: &Store, store: &Store, seed: u64) -> (Gate
         suite: Arc::clone(&lab.bench.suite),
         agent: Arc::new(Embedded::new(Agent::Planner)),
         dreamer: Arc::new(Reference),
+        judge: None,
+        calibration: None,
         memory: Some(store.clone()),
         arms: Vec::new(),
         extra: Vec::new(),
@@ -133,6 +135,7 @@ fn judged(name: &'static str, before: &Store, store: &Store, seed: u64) -> (Gate
         typed: Typed::default(),
     };
     let finished = Finished {
+        practised: Vec::new(),
         bench: Arc::new(lab.bench),
         trials: trials.into(),
         records,

@@ -5,17 +5,24 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use dreameval::{
     agents::hosted::{Choice, Hosted},
     chat::Prices,
-    domain::halt::Halt,
+    domain::{halt::Halt, id::ArmName, memory::Store, session::Session, trial::Outcome},
     dreaming::hosted::HostedDreamer,
     error::Result,
-    formats::suite::load_suite,
+    files::TemporaryFolder,
+    formats::{memory, suite::load_suite, transcript::read_session},
     hosted::{Connection, Ended, Platform},
     http::{Clock, Secret, Settings},
-    runner::{Pace, event::Event, journal::Record},
+    runner::{
+        Pace,
+        bench::Bench,
+        event::Event,
+        journal::Record,
+        transcripts::{Frame, Library, Pack},
+    },
     study::{
         self, Finished,
         asked::{Asked, Typed},
-        plan::Amount,
+        plan::{Amount, Roster, replay},
     },
 };
 use serde_json::{Value, json};
@@ -88,6 +95,8 @@ impl Set {
             agent: Arc::new(Hosted::new(Arc::clone(&platform), self.choice.clone())),
             dreamer: Arc::new(dreamer),
             platform: Some(platform),
+            judge: None,
+            calibration: None,
             suite: Arc::new(suite),
             memory: None,
             arms: self.arms.clone(),
@@ -123,6 +132,87 @@ impl Set {
         let finished = runtime.block_on(study::run(&asked, folder, &pace, &mut observe));
         Ran { finished, ended }
     }
+}
+
+/// One trial, under arm `bare` or `stored`.
+pub struct Trial {
+    pub record: Record,
+    /// The transcript's events.
+    pub events: Vec<Value>,
+}
+
+impl Trial {
+    /// Why it broke; empty where it did not.
+    pub fn broken(&self) -> String {
+        match &self.record.outcome {
+            Outcome::Broken(told) => told.clone(),
+            Outcome::Graded(_) => String::new(),
+        }
+    }
+
+    /// Types of its events.
+    pub fn kinds(&self) -> Vec<String> {
+        let kind = |it: &Value| it["type"].as_str().unwrap().to_owned();
+        self.events.iter().map(kind).collect()
+    }
+}
+
+impl Set {
+    /// Plays the first test task once.
+    pub fn trial(&self, arm: &str) -> Trial {
+        self.trials(arm, 1).remove(0)
+    }
+
+    /// Plays the first test task so often.
+    pub fn trials(&self, arm: &str, times: usize) -> Vec<Trial> {
+        let asked = self.asked();
+        let mut bench = Bench::new(asked.suite, asked.agent, 1).unwrap();
+        for (name, store) in [
+            ("bare", Store::default()),
+            ("stored", bench.suite.memory.clone()),
+        ] {
+            let learnings = memory::learnings(&store);
+            bench.add_arm(ArmName::new(name), store, learnings).unwrap();
+        }
+        let roster = Roster {
+            replayed: vec![0, 1],
+            swept: Vec::new(),
+            attributed: None,
+        };
+        let amount = Amount {
+            practice_repeats: 0,
+            repeats: u32::try_from(times).unwrap(),
+            pairs: 0,
+        };
+        let trials = replay(&bench.suite, &bench.arms, &roster, &amount, 1);
+        let task = trials[0].task;
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let of_arm = trials
+            .iter()
+            .filter(|it| it.task == task && it.arm == u16::from(arm == "stored"));
+        let played: Vec<Trial> = of_arm
+            .map(|trial| {
+                let played = runtime.block_on(bench.play(trial, 0));
+                let session = played.transcript.map(|it| unpacked(&it));
+                Trial {
+                    record: played.record,
+                    events: session.map(|it| it.events).unwrap_or_default(),
+                }
+            })
+            .collect();
+        assert_eq!(played.len(), times);
+        played
+    }
+}
+
+fn unpacked(frame: &Frame) -> Session {
+    let folder = TemporaryFolder::create("pack").unwrap();
+    let path = folder.path().join("pack");
+    let mut pack = Pack::open(&path).unwrap();
+    pack.add(frame).unwrap();
+    pack.sync().unwrap();
+    let text = Library::read(&path).unwrap().get(frame.digest()).unwrap();
+    read_session(&text, &path).unwrap()
 }
 
 /// What came of a run.

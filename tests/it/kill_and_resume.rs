@@ -317,6 +317,31 @@ fn a_damaged_line_inside_a_journal_is_refused_by_its_number() {
 }
 
 #[test]
+fn a_record_changed_after_the_run_had_ended_is_found_by_whoever_reads_it() {
+    let folder = TemporaryFolder::create("changed").unwrap();
+    let run = folder.path().join("run");
+    copy_tree(&ALONE.run(), &run).unwrap();
+    let journal = String::from_utf8(journal_of(&run)).unwrap();
+    let changed = journal.replacen("\"completed\":false", "\"completed\":true", 1);
+    assert_ne!(journal, changed);
+    fs::write(run.join("journal.jsonl"), changed).unwrap();
+    for arguments in [
+        vec!["report", "run"],
+        vec!["gate", "run"],
+        vec!["run", "--resume", "run", "-q"],
+    ] {
+        let said = say(folder.path(), arguments);
+        assert_eq!(said.code, Some(6), "{}", said.talk);
+        assert!(
+            said.talk
+                .starts_with("error: this journal is not the one the run ended with"),
+            "{}",
+            said.talk
+        );
+    }
+}
+
+#[test]
 fn a_trial_that_nobody_planned_is_refused() {
     let said = resumed_after("unplanned", |run| {
         let mut journal = String::from_utf8(journal_of(run)).unwrap();

@@ -15,6 +15,8 @@ mod broken_suites;
 #[cfg(test)]
 mod broken_tables;
 #[cfg(test)]
+mod calibrated;
+#[cfg(test)]
 mod canaries;
 #[cfg(test)]
 mod catalogue;
@@ -24,6 +26,8 @@ mod chat_models;
 mod command_line;
 #[cfg(test)]
 mod compare_published;
+#[cfg(test)]
+mod court;
 #[cfg(test)]
 mod credibility;
 #[cfg(test)]
@@ -35,15 +39,27 @@ mod fresh_worlds;
 #[cfg(test)]
 mod gating;
 #[cfg(test)]
+mod hosted_command_line;
+#[cfg(test)]
+mod hosted_details;
+#[cfg(test)]
 mod hosted_faults;
 #[cfg(test)]
 mod hosted_room;
 #[cfg(test)]
 mod hosted_runs;
 #[cfg(test)]
+mod hosted_tapes;
+#[cfg(test)]
+mod hosted_traps;
+#[cfg(test)]
 mod hostile_names;
 #[cfg(test)]
+mod judged;
+#[cfg(test)]
 mod kill_and_resume;
+#[cfg(test)]
+mod model_line;
 #[cfg(test)]
 mod model_room;
 #[cfg(test)]

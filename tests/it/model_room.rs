@@ -43,6 +43,7 @@ pub struct Set {
     pub choice: Choice,
     pub repeats: u32,
     pub seconds: u32,
+    pub cents: Option<u32>,
 }
 
 impl Set {
@@ -64,6 +65,7 @@ impl Set {
             },
             repeats: 1,
             seconds: 60,
+            cents: None,
         }
     }
 
@@ -73,6 +75,7 @@ impl Set {
         let mut suite: Suite = load_suite(&post_room(), None).unwrap();
         for task in &mut suite.tasks {
             task.brief.limits.seconds = self.seconds;
+            task.brief.limits.cents = self.cents;
         }
         let store = suite.memory.clone();
         let mut bench = Bench::new(Arc::new(suite), Arc::<Chat>::clone(&agent), 1).unwrap();

@@ -90,6 +90,8 @@ fn results(suite: Suite) -> Results {
         suite: Arc::clone(&lab.bench.suite),
         agent: Arc::new(Embedded::new(Policy::Planner)),
         dreamer: Arc::new(Reference),
+        judge: None,
+        calibration: None,
         memory: None,
         arms: Vec::new(),
         extra: Vec::new(),
@@ -99,6 +101,7 @@ fn results(suite: Suite) -> Results {
         typed: Typed::default(),
     };
     let finished = Finished {
+        practised: Vec::new(),
         bench: Arc::new(lab.bench),
         trials: trials.into(),
         records,

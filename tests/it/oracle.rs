@@ -1,6 +1,7 @@
 //! Every statistic against the oracle tables in `tests/oracle`, inputs with expected outputs from independent
 //! packages.
 
+mod labelled;
 mod paired;
 
 use std::collections::BTreeMap;

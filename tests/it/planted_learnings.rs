@@ -401,6 +401,8 @@ impl Planted {
             suite: Arc::clone(&lab.bench.suite),
             agent: Arc::new(Embedded::new(Policy::Planner)),
             dreamer: Arc::new(Reference),
+            judge: None,
+            calibration: None,
             memory: Some(self.store.clone()),
             arms: Vec::new(),
             extra: Vec::new(),
@@ -410,6 +412,7 @@ impl Planted {
             typed: Typed::default(),
         };
         let finished = Finished {
+            practised: Vec::new(),
             bench: Arc::new(lab.bench),
             trials: trials.into(),
             records,

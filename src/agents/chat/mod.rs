@@ -19,7 +19,7 @@ use crate::{
         prompt::{self, Scaffold},
         shown::Shown,
     },
-    chat::{self, End, Message, Model, Reply, Tokens, Tool, ToolCall, ToolResult, Turn},
+    chat::{self, End, Message, Model, Reply, Tally, Tool, ToolCall, ToolResult, Turn},
     domain::{
         memory::{Learning, Store},
         suite::Setting,
@@ -233,26 +233,11 @@ impl Notes {
 
 impl Agent for Chat {
     fn name(&self) -> String {
-        let choice = self.model.choice();
-        let (provider, model) = (choice.provider.word(), &choice.model);
-        let mut name = format!("{provider}:{model} chat/1 {}", self.delivery.word());
-        let usual = chat::Choice::new(choice.provider, "");
-        if choice.max_tokens != usual.max_tokens {
-            name.push_str(&format!(" max_tokens={}", choice.max_tokens));
-        }
-        if let Some(temperature) = choice.temperature {
-            name.push_str(&format!(" temperature={temperature}"));
-        }
-        if choice.version != usual.version {
-            name.push_str(&format!(" version={}", choice.version));
-        }
-        if let Some(url) = &choice.base_url {
-            name.push_str(&format!(" at {url}"));
-        }
+        let mut part = format!("chat/1 {}", self.delivery.word());
         if self.sandbox.is_some() {
-            name.push_str(" in a sandbox");
+            part.push_str(" sandbox");
         }
-        name
+        self.model.choice().named(&part)
     }
 
     fn is_remote(&self) -> bool {
@@ -321,29 +306,6 @@ struct Talk<'a> {
     tally: Tally,
 }
 
-/// What answered requests consumed, each counted once.
-#[derive(Debug, Default)]
-struct Tally {
-    tokens: Option<Tokens>,
-    /// The outer is `None` before the first reply, the inner where a cost is unknown.
-    cost_usd: Option<Option<f64>>,
-    seconds: f64,
-}
-
-impl Tally {
-    fn add(&mut self, reply: &Reply) {
-        self.tokens = Some(match self.tokens {
-            Some(tokens) => tokens.plus(reply.tokens),
-            None => reply.tokens,
-        });
-        self.cost_usd = Some(match self.cost_usd {
-            Some(sum) => sum.zip(reply.cost_usd).map(|(sum, more)| sum + more),
-            None => reply.cost_usd,
-        });
-        self.seconds += reply.seconds;
-    }
-}
-
 impl Talk<'_> {
     /// Asks and acts until the model ends or a limit does.
     async fn run(&mut self, system: &str) -> Result<(Stop, Option<String>), String> {
@@ -356,6 +318,11 @@ impl Talk<'_> {
             let left = self.seconds_left();
             if left <= 0.0 {
                 return Ok((Stop::Seconds, None));
+            }
+            if let Some(cents) = self.hands.brief.limits.cents
+                && self.tally.has_spent(cents)
+            {
+                return Ok((Stop::Budget, None));
             }
             let turn = Turn {
                 system,
@@ -421,7 +388,7 @@ impl Talk<'_> {
 
     fn seconds_left(&self) -> f64 {
         let allowed = f64::from(self.hands.brief.limits.seconds);
-        allowed - self.tally.seconds - self.hands.seconds()
+        allowed - self.tally.seconds() - self.hands.seconds()
     }
 
     fn tell_words(&mut self, text: &str) {
@@ -462,17 +429,14 @@ impl Talk<'_> {
     }
 
     fn usage(&self, words_read: u32) -> Usage {
-        let tokens = self.tally.tokens.unwrap_or_default();
         Usage {
             steps: Some(self.hands.steps()),
             tool_errors: Some(self.hands.tool_errors()),
             words_read: Some(words_read),
-            input_tokens: tokens.input,
-            output_tokens: tokens.output,
-            cache_read_tokens: tokens.cache_read,
-            cache_write_tokens: tokens.cache_write,
-            cost_usd: self.tally.cost_usd.flatten(),
-            seconds: Some(((self.tally.seconds + self.hands.seconds()) * 1000.0).round() / 1000.0),
+            seconds: Some(
+                ((self.tally.seconds() + self.hands.seconds()) * 1000.0).round() / 1000.0,
+            ),
+            ..self.tally.usage()
         }
     }
 }

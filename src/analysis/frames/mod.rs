@@ -36,7 +36,7 @@ enum Cells {
 }
 
 /// The columns of `trials.parquet`, in their groups.
-const COLUMNS: [(&str, Cells); 36] = [
+const COLUMNS: [(&str, Cells); 39] = [
     // identity
     ("run", Cells::Text(|row| known(&row.run))),
     ("suite", Cells::Text(|row| known(&row.suite))),
@@ -103,6 +103,15 @@ const COLUMNS: [(&str, Cells); 36] = [
         "words_read",
         Cells::Count(|row| used(row, |usage| usage.words_read)),
     ),
+    (
+        "judge_input_tokens",
+        Cells::Wide(|row| row.judge?.input_tokens),
+    ),
+    (
+        "judge_output_tokens",
+        Cells::Wide(|row| row.judge?.output_tokens),
+    ),
+    ("judge_cost_usd", Cells::Number(|row| row.judge?.cost_usd)),
     // memory use
     ("eligible", Cells::Names(|row| &row.eligible)),
     ("surfaced", Cells::Names(|row| &row.surfaced)),

@@ -237,6 +237,7 @@ impl<'table> View<'table> {
             broken: None,
             criteria: Vec::new(),
             usage: self.usage(row),
+            judge: None,
             eligible: Vec::new(),
             surfaced: Vec::new(),
             followed: Vec::new(),

@@ -65,6 +65,7 @@ impl Line<'_> {
             broken: Some(self.text("broken")).filter(|text| !text.is_empty()),
             criteria: self.list("criteria", "a JSON array of names and outcomes")?,
             usage: self.usage()?,
+            judge: self.judge()?,
             eligible: self.names("eligible")?,
             surfaced: self.names("surfaced")?,
             followed: self.names("followed")?,
@@ -86,6 +87,16 @@ impl Line<'_> {
             cache_write_tokens: self.number("cache_write_tokens")?,
             cost_usd: self.amount("cost_usd")?,
             seconds: self.amount("seconds")?,
+        };
+        Ok((usage != Usage::default()).then_some(usage))
+    }
+
+    fn judge(&self) -> Result<Option<Usage>> {
+        let usage = Usage {
+            input_tokens: self.number("judge_input_tokens")?,
+            output_tokens: self.number("judge_output_tokens")?,
+            cost_usd: self.amount("judge_cost_usd")?,
+            ..Usage::default()
         };
         Ok((usage != Usage::default()).then_some(usage))
     }

@@ -1,10 +1,14 @@
 //! The command line as typed; what it means is settled by the commands.
 
+mod judge;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::{exit::Exit, speech};
+
+pub use judge::{CalibrateArgs, JudgeAction, JudgeArgs, JudgeCommandArgs};
 
 /// Measures whether dreaming helps AI agents, and which of the learnings earned it.
 #[derive(Debug, Clone, Parser)]
@@ -32,7 +36,7 @@ pub enum Command {
     /// Write what a run's store came to as the baseline of later gates
     Baseline(BaselineArgs),
     /// One unattended pass: practise, dream, evaluate, decide, promote or wait for review
-    Cycle(CycleArgs),
+    Cycle(Box<CycleArgs>),
     /// Put the learnings of a run that earned it in force, or undo that
     Promote(PromoteArgs),
     /// Show what waits for a person; approve or reject it
@@ -41,6 +45,8 @@ pub enum Command {
     Ledger(LedgerArgs),
     /// Render a finished run again
     Report(ReportArgs),
+    /// Hold a judge of rubrics against human labels
+    Judge(JudgeCommandArgs),
     /// Play one trial of a run again and print its transcript
     Replay(ReplayArgs),
     /// Print the default policy
@@ -91,6 +97,12 @@ pub struct RunArgs {
     #[command(flatten)]
     /// What agents are given to work with.
     pub room: RoomArgs,
+    #[command(flatten)]
+    /// Who judges rubrics.
+    pub judge: JudgeArgs,
+    /// What the judge was held against, as `judge calibrate` wrote it; without it a judge may inform and not gate
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
     /// Judge this store instead of dreaming one
     #[arg(long, value_name = "STORE")]
     pub memory: Option<PathBuf>,
@@ -129,7 +141,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "RUN")]
     pub reuse: Vec<PathBuf>,
     /// Continue the run in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "pass_env", "delivery", "sandbox", "base_url", "models", "record", "replay", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "pass_env", "delivery", "sandbox", "base_url", "models", "record", "replay", "judge", "judge_votes", "calibration", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
     pub resume: Option<PathBuf>,
     /// Print what would be played, and spend nothing
     #[arg(long)]
@@ -300,6 +312,9 @@ pub struct GateArgs {
     /// What must be shown, and what is compared with
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// What the judge was held against, instead of the run's own
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
     /// Hold against this file instead of the policy's baseline arm
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
@@ -354,6 +369,12 @@ pub struct CycleArgs {
     /// What agents are given to work with.
     pub room: RoomArgs,
     #[command(flatten)]
+    /// Who judges rubrics.
+    pub judge: JudgeArgs,
+    /// What the judge was held against, as `judge calibrate` wrote it; without it a judge may inform and not gate
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
+    #[command(flatten)]
     /// What it may cost.
     pub bounds: BoundArgs,
     /// How much is played
@@ -385,6 +406,9 @@ pub struct PromoteArgs {
     /// What must be shown, and who must agree
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// What the judge was held against, instead of the run's own
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
     /// Who does this
     #[arg(long, value_name = "NAME", default_value = "unattended")]
     pub by: String,
@@ -410,6 +434,9 @@ pub struct ReviewArgs {
     /// What must be shown, and who must agree
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// What the judge was held against, instead of the run's own
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
     /// Learnings that may be put in force
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub approve: Vec<String>,
@@ -482,6 +509,9 @@ pub struct ReportArgs {
     /// What must be shown before anything is kept
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// What the judge was held against, instead of the run's own
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
     /// Also write trials.csv
     #[arg(long)]
     pub csv: bool,

@@ -169,7 +169,7 @@ async fn play(task: &Task, scene: &Arc<Scene>, script: Script, key: Key) -> Resu
         .attempt(work)
         .await
         .map_err(|fault| Error::outside(fault.told))?;
-    let grade = scoring::judge(task, &attempt, &Place::Desk(&mut desk))
+    let grade = scoring::judge(task, &attempt, &Place::Desk(&mut desk), None)
         .await
         .map_err(Error::outside)?;
     Ok(Fared {

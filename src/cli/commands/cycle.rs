@@ -257,6 +257,9 @@ fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Re
         pass_env: settle::passed(&args.pass_env)?,
         delivery: args.room.delivery.clone(),
         sandbox: args.room.sandbox,
+        judge: args.judge.judge.clone(),
+        judge_votes: args.judge.judge_votes,
+        calibration: args.calibration.as_ref().map(|it| it.display().to_string()),
         network: settle::network(&args.models),
         memory: None,
         stored: Some(custody.kept(&night.began_with)?.display().to_string()),
@@ -364,6 +367,9 @@ impl Pass<'_> {
 
     /// Why the store in force should not have been put there: it surely does worse than none at all.
     fn disagrees(&self, conclusion: &Conclusion) -> Option<String> {
+        if conclusion.objection().is_some() {
+            return None;
+        }
         let mut comparisons = conclusion.evidence.comparisons.iter();
         let compared = comparisons.find(|it| it.baseline == "bare" && it.candidate == "stored")?;
         let tested = contrast::tested(compared, &conclusion.evidence, self.policy);

@@ -9,7 +9,7 @@ use crate::{
     cli::{
         args::DoctorArgs,
         commands::{
-            reach::{Reach, names_model},
+            reach::{Reach, names_hosted, names_model},
             runtime, settle,
         },
         exit::Exit,
@@ -38,6 +38,9 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
         ));
         return Ok(Exit::Done);
     }
+    if names_hosted(word) {
+        return platform(args);
+    }
     if !names_model(word) {
         speech::answer(&format!(
             "`{word}` is part of this program: it needs no key and no network"
@@ -45,13 +48,32 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let halt = Arc::new(Halt::default());
-    let reach = Reach::new(&settle::network(&args.models), word, &halt)?;
+    let reach = Reach::new(&settle::network(&args.models), word, &halt)?.at_once();
     let model = reach.model(word)?;
     let reply = runtime()?.block_on(ask(&model))?;
     speech::answer(&told(&model, &reply));
     match reply.calls.is_empty() {
         false => Ok(Exit::Done),
         true => Ok(Exit::Outside),
+    }
+}
+
+/// Looks at each part of the managed-agents platform; nothing is made there.
+fn platform(args: &DoctorArgs) -> Result<Exit> {
+    let halt = Arc::new(Halt::default());
+    let reach = Reach::new(&settle::network(&args.models), &args.agent, &halt)?.at_once();
+    let platform = reach.platform(&args.agent)?;
+    let parts = runtime()?.block_on(platform.look_around());
+    let width = parts.iter().map(|it| it.0.len()).max().unwrap_or(0) + 2;
+    let lines = parts.iter().map(|(part, found)| match found {
+        Ok(()) => format!("{part:width$}can be used"),
+        Err(trouble) => format!("{part:width$}cannot be used: {}", trouble.told()),
+    });
+    speech::answer(&lines.collect::<Vec<_>>().join("\n"));
+    // Dreams are a preview of their own; agents can be hosted without them.
+    match parts.iter().any(|it| it.0 != "dreams" && it.1.is_err()) {
+        true => Ok(Exit::Outside),
+        false => Ok(Exit::Done),
     }
 }
 

@@ -115,6 +115,10 @@ fn of_a_trial(bench: &Bench, trials: &[PlannedTrial]) -> Option<Range<f64>> {
 
 /// What is known of the cost before anything is played.
 fn cost(asked: &Asked, of_a_trial: Option<Range<f64>>, trials: usize) -> String {
+    if asked.agent.is_repeatable() && asked.judge.is_some() {
+        return "cost       not known: what the judge spends on each trial is known once it says so"
+            .to_owned();
+    }
     if asked.agent.is_repeatable() {
         return "cost       0 dollars: the embedded agents need no key and no network".to_owned();
     }

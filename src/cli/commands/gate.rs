@@ -8,7 +8,7 @@ use crate::{
         commands::{
             clock::moment,
             pages::{self, Wants},
-            report::{again, read_run_file},
+            report::{again, again_with, read_run_file},
             runtime, settle,
         },
         exit::Exit,
@@ -34,7 +34,7 @@ pub fn gate(args: &GateArgs) -> Result<Exit> {
     let file = read_run_file(&args.run)?;
     let policy = settle::policy(args.policy.as_deref())?;
     let runtime = runtime()?;
-    let (asked, finished) = again(&file, &args.run, &runtime)?;
+    let (asked, finished) = again_with(&file, &args.run, &runtime, args.calibration.as_deref())?;
     let baseline = baseline_for(&asked, args.baseline.as_deref())?;
     let wants = Wants {
         gate: Some(baseline),

@@ -8,6 +8,7 @@ mod doctor;
 mod dream;
 mod forecast;
 mod gate;
+mod judge;
 mod ledger;
 mod pages;
 mod promote;
@@ -15,6 +16,7 @@ mod reach;
 mod replay;
 mod report;
 mod review;
+mod room;
 mod run;
 mod settle;
 
@@ -38,6 +40,7 @@ pub fn run(command: Command) -> Result<Exit> {
         Command::Promote(args) => promote::promote(&args),
         Command::Review(args) => review::review(&args),
         Command::Ledger(args) => ledger::ledger(&args),
+        Command::Judge(args) => judge::judge(&args),
         Command::Report(args) => report::report(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Policy => {

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use crate::{
-    analysis::frames::{to_csv, to_parquet},
+    analysis::{
+        frames::{to_csv, to_parquet},
+        spending::Spending,
+    },
     cli::{
         args::{Format, Voice},
         speech,
@@ -14,7 +17,7 @@ use crate::{
     formats::memory::{learnings, read_store, write_store},
     promotion::{baseline::Baseline, budget::Budget, gate::Gate, policy::Policy},
     report::{self, Inputs, criteria::criteria, examples, inputs::RunInfo, summary},
-    runner::transcripts,
+    runner::{journal::Record, plan::Lane, transcripts},
     study::{
         Finished,
         asked::Asked,
@@ -232,8 +235,51 @@ pub fn run_info(asked: &Asked, finished: &Finished, reused: &str) -> RunInfo {
             .collect(),
         versions: vec![("dreameval".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
         reproduce: reproduce(asked),
+        spending: spending(finished),
         reused: sentence(reused),
     }
+}
+
+/// What a run consumed, by who was paid, and all of it together.
+fn spending(finished: &Finished) -> Vec<Spending> {
+    let usages = |records: &mut dyn Iterator<Item = &Record>| {
+        records
+            .filter(|it| !it.reused)
+            .map(|it| it.usage)
+            .collect::<Vec<_>>()
+    };
+    let replayed = |lanes: &[Lane]| {
+        let both = finished.trials.iter().zip(&finished.records);
+        usages(&mut both.filter(|it| lanes.contains(&it.0.lane)).map(|it| it.1))
+    };
+    let judged = finished.practised.iter().chain(&finished.records);
+    let judged: Vec<_> = judged
+        .filter(|it| it.judge.is_some() && !it.reused)
+        .map(|it| it.judge)
+        .collect();
+    let dream = finished.dream.iter().map(|it| it.usage).collect::<Vec<_>>();
+    let mut all: Vec<Spending> = [
+        (
+            "The agent, practising",
+            usages(&mut finished.practised.iter()),
+        ),
+        ("The dreamer", dream),
+        (
+            "The agent, under the arms",
+            replayed(&[Lane::Arms, Lane::Own]),
+        ),
+        (
+            "The agent, in pairs for each learning",
+            replayed(&[Lane::Foldover]),
+        ),
+        ("The agent, at canary tasks", replayed(&[Lane::Canary])),
+        ("The judge of the rubrics", judged),
+    ]
+    .into_iter()
+    .filter_map(|(role, usages)| Spending::of(role, &usages))
+    .collect();
+    all.extend(Spending::total(&all));
+    all
 }
 
 /// A remark as a sentence of a page; an empty one stays empty.

@@ -8,7 +8,7 @@ use crate::{
         commands::{
             clock::{in_days, moment},
             pages,
-            report::{again, read_run_file},
+            report::{again_with, read_run_file},
             runtime, settle,
         },
         exit::Exit,
@@ -44,7 +44,7 @@ pub fn promote(args: &PromoteArgs) -> Result<Exit> {
     };
     let file = read_run_file(run)?;
     let policy = settle::policy(args.policy.as_deref())?;
-    let (asked, finished) = again(&file, run, &runtime()?)?;
+    let (asked, finished) = again_with(&file, run, &runtime()?, args.calibration.as_deref())?;
     pages::check_stores(&finished, run)?;
     let budget = budget(&asked, &ledger);
     let conclusion = conclude_within(&asked, &finished, &policy, &budget)?;
@@ -84,8 +84,10 @@ pub fn promote(args: &PromoteArgs) -> Result<Exit> {
         ));
     }
     lines.push(pin(&ledger));
+    let objection = conclusion.objection();
+    lines.extend(objection.map(|why| format!("no learning was promoted: {why}")));
     speech::answer(&lines.join("\n"));
-    Ok(Exit::Done)
+    Ok(objection.map_or(Exit::Done, |_| Exit::Inconclusive))
 }
 
 /// The ledger and the store in force; whether a change that was cut short had to be finished first. Saying what would be

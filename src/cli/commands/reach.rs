@@ -9,11 +9,12 @@ use crate::{
     },
     chat::{HOSTED, Listed, Model, Provider, Table},
     domain::halt::{Halt, Why},
-    dreaming::hosted::HostedDreamer,
+    dreaming::{chat::ChatDreamer, hosted::HostedDreamer},
     error::{Error, Result},
     files,
     hosted::{Connection, Platform},
     http::{Secret, Settings, Transport},
+    scoring::{Judge, VOTES},
     study::asked::Network,
 };
 
@@ -28,6 +29,8 @@ pub struct Reach {
     /// The provider `--base-url` stands for.
     provider: Option<Provider>,
     halt: Arc<Halt>,
+    /// Exchanges one request may take, where not the usual number.
+    tries: Option<u32>,
 }
 
 impl Reach {
@@ -51,7 +54,17 @@ impl Reach {
             table,
             provider,
             halt: Arc::clone(halt),
+            tries: None,
         })
+    }
+
+    /// The same way for one who does not wait for a provider that is busy.
+    #[must_use]
+    pub fn at_once(self) -> Self {
+        Self {
+            tries: Some(1),
+            ..self
+        }
     }
 
     /// The model of a word such as `anthropic:claude-opus-5`.
@@ -78,9 +91,30 @@ impl Reach {
             halt: Arc::clone(&self.halt),
             limits,
             transport,
-            ..Settings::new("")
+            ..self.usual()
         };
         Model::new(choice, settings)
+    }
+
+    /// A dreamer behind such a model.
+    ///
+    /// # Errors
+    /// As [`Reach::model`], and the instructions are too long.
+    pub fn dreamer(
+        &self,
+        word: &str,
+        instructions: Option<String>,
+        seed: u64,
+    ) -> Result<ChatDreamer> {
+        ChatDreamer::new(self.model(word)?, instructions, seed)
+    }
+
+    /// A judge behind such a model, by the majority of so many votes.
+    ///
+    /// # Errors
+    /// As [`Reach::model`], and the votes can be even.
+    pub fn judge(&self, word: &str, votes: Option<u32>) -> Result<Judge> {
+        Judge::new(self.model(word)?, votes.unwrap_or(VOTES))
     }
 
     /// The managed-agents platform, as the table reaches the model of this word.
@@ -102,7 +136,7 @@ impl Reach {
             halt: Arc::clone(&self.halt),
             limits: listed.limits,
             transport,
-            ..Settings::new("")
+            ..self.usual()
         };
         Ok(Arc::new(Platform::new(connection, settings)?))
     }
@@ -135,6 +169,14 @@ impl Reach {
         match word.strip_prefix(HOSTED).map(str::trim) {
             Some(model) if !model.is_empty() => Ok(self.table.hosted(model)),
             _ => Err(Error::usage("no model is named").mend("such as `hosted:claude-opus-5`")),
+        }
+    }
+
+    fn usual(&self) -> Settings {
+        let usual = Settings::new("");
+        Settings {
+            tries: self.tries.unwrap_or(usual.tries),
+            ..usual
         }
     }
 

@@ -28,7 +28,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
     let file = read_run_file(&args.run)?;
     let policy = settle::policy(args.policy.as_deref())?;
     let runtime = runtime()?;
-    let (asked, finished) = again(&file, &args.run, &runtime)?;
+    let (asked, finished) = again_with(&file, &args.run, &runtime, args.calibration.as_deref())?;
     let wants = Wants {
         csv: args.csv,
         ..Wants::default()
@@ -54,6 +54,22 @@ pub fn read_run_file(folder: &Path) -> Result<RunFile> {
     RunFile::parse(&files::read_text(&path)?, &path)
 }
 
+/// A finished run as [`again`], its judge held against another calibration where one is named.
+///
+/// # Errors
+/// As [`again`], and the calibration is none.
+pub fn again_with(
+    file: &RunFile,
+    folder: &Path,
+    runtime: &Runtime,
+    calibration: Option<&Path>,
+) -> Result<(Asked, Finished)> {
+    let named = calibration.map(settle::calibration).transpose()?;
+    let (mut asked, finished) = again(file, folder, runtime)?;
+    asked.calibration = named.or(asked.calibration);
+    Ok((asked, finished))
+}
+
 /// A finished run, taken from its journal; nothing is played.
 ///
 /// # Errors
@@ -76,5 +92,6 @@ pub fn again(file: &RunFile, folder: &Path, runtime: &Runtime) -> Result<(Asked,
                 folder.display()
             ))
     })?;
+    file.check_journal(folder)?;
     Ok((asked, finished))
 }

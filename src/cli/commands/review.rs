@@ -6,7 +6,7 @@ use crate::{
         commands::{
             clock::moment,
             promote::{pin, policy_words},
-            report::{again, read_run_file},
+            report::{again_with, read_run_file},
             runtime, settle,
         },
         exit::Exit,
@@ -44,7 +44,7 @@ pub fn review(args: &ReviewArgs) -> Result<Exit> {
     let (in_force, _) = custody.settle(&ledger)?;
     let file = read_run_file(&args.run)?;
     let policy = settle::policy(args.policy.as_deref())?;
-    let (asked, finished) = again(&file, &args.run, &runtime()?)?;
+    let (asked, finished) = again_with(&file, &args.run, &runtime()?, args.calibration.as_deref())?;
     let budget = budget(&asked, &ledger);
     let conclusion = conclude_within(&asked, &finished, &policy, &budget)?;
     let case = Case {

@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Result},
     files,
     promotion::{baseline::Baseline, policy::Policy},
-    runner::{Pace, event::Event, purse::Purse, reuse::Earlier},
+    runner::{Pace, event::Event, journal, purse::Purse, reuse::Earlier},
     study::{
         self,
         asked::{Asked, RunFile},
@@ -91,6 +91,7 @@ fn earlier(asked: &Asked) -> Result<Earlier> {
     for folder in asked.typed.reuse.iter().map(Path::new) {
         let file = read_run_file(folder)?;
         earlier.add(folder, &file.run)?;
+        file.check_journal(folder)?;
     }
     Ok(earlier)
 }
@@ -162,10 +163,13 @@ pub fn begin_in(asked: &Asked, folder: &Path) -> Result<()> {
 /// The disk fails.
 pub fn end(asked: &Asked, folder: &Path) -> Result<()> {
     let mut file = read_run_file(folder)?;
+    // It may have ended before, and have been resumed since.
+    file.check_journal(folder)?;
     let times: BTreeMap<String, String> = std::mem::take(&mut file.times);
     file = RunFile::of(asked);
     file.times = times;
     file.times.insert("ended".to_owned(), now());
+    file.journal = Some(journal::digest(&journal::path_in(folder))?);
     write_run_file(&file, folder)
 }
 
@@ -181,11 +185,11 @@ const REMOTE: usize = 64;
 /// How many trials are under way at once, where nobody says otherwise the cores or many for a network, and what they
 /// may cost; embedded agents cost nothing.
 pub fn pace(asked: &Asked, jobs: Option<u32>, bounds: &BoundArgs, halt: Arc<Halt>) -> Pace {
-    let usual = match asked.agent.is_remote() {
+    let usual = match asked.agent.is_remote() || asked.judge.is_some() {
         true => REMOTE,
         false => std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let is_free = asked.agent.is_repeatable();
+    let is_free = asked.agent.is_repeatable() && asked.judge.is_none();
     let most = bounds.max_cost.filter(|_| !is_free);
     Pace {
         workers: jobs.map_or(usual, |jobs| jobs as usize),

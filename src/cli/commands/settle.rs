@@ -8,20 +8,17 @@ use std::{
 use crate::{
     agents::{
         Agent,
-        chat::{Chat, Delivery},
         command::ProgramAgent,
         embedded::{Embedded, Policy as EmbeddedPolicy},
     },
     cli::{
         args::{ModelArgs, Preset, RunArgs},
-        commands::reach::{Reach, names_hosted, names_model},
+        commands::{
+            reach::{Reach, names_hosted, names_model},
+            room,
+        },
     },
-    domain::{
-        halt::{Halt, Why},
-        id::ArmName,
-        memory::Store,
-        suite::Suite,
-    },
+    domain::{halt::Halt, id::ArmName, memory::Store, suite::Suite},
     draw::Key,
     dreaming::{Dreamer, command::ProgramDreamer, controls::Control, embedded::Reference},
     error::{Error, Result, did_you_mean},
@@ -31,11 +28,13 @@ use crate::{
         suite::load_suite,
     },
     hosted::Platform,
-    process::{PREFIX, Program, Sandbox, is_set},
+    process::{PREFIX, Program, is_set},
     promotion::{
+        calibration::Calibration,
         ledger::{Custody, Ledger},
         policy::Policy,
     },
+    scoring::Judge,
     study::{
         asked::{Asked, Network, Typed},
         plan::Amount,
@@ -62,6 +61,9 @@ pub fn typed(args: &RunArgs) -> Result<Typed> {
         delivery: args.room.delivery.clone(),
         sandbox: args.room.sandbox,
         pass_env: passed(&args.pass_env)?,
+        judge: args.judge.judge.clone(),
+        judge_votes: args.judge.judge_votes,
+        calibration: args.calibration.as_ref().map(|it| it.display().to_string()),
         network: network(&args.models),
         memory: args.memory.as_ref().map(|it| it.display().to_string()),
         stored: args.stored.as_ref().map(|it| it.display().to_string()),
@@ -125,13 +127,57 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
             .insert("memory".to_owned(), suite.memory.digest());
     }
     let suite = Arc::new(suite);
+    let way = Reach::new(&typed.network, first_model(&typed), halt)?;
+    let judge = judge(&typed, &suite, &way)?;
     let memory = typed
         .memory
         .as_ref()
         .map(|path| read_store(Path::new(path)))
         .transpose()?;
+    let (arms, extra) = arms(&typed.arms)?;
+    if memory.is_some() && !arms.iter().any(|it| it == "dreamed") {
+        return Err(Error::usage("`--memory` gives the store of arm `dreamed`, which is not among `--arms`")
+            .mend("add `dreamed` to `--arms`, or give the store as an arm of its own: `--arms name=STORE`"));
+    }
+    let calibration = typed
+        .calibration
+        .as_ref()
+        .map(|it| calibration(Path::new(it)));
+    let platform = platform(&typed, halt)?;
+    let mut asked = Asked {
+        agent: fitting_agent((&typed, halt), &suite, &way, platform.as_ref())?,
+        dreamer: match &platform {
+            Some(platform) if names_hosted(&typed.dreamer) => {
+                let reach = Reach::new(&typed.network, &typed.dreamer, halt)?;
+                Arc::new(reach.hosted_dreamer(&typed.dreamer, platform)?)
+            }
+            _ => dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
+        },
+        platform,
+        suite,
+        judge: None,
+        calibration: calibration.transpose()?,
+        memory,
+        arms,
+        extra,
+        amount: Amount {
+            practice_repeats: typed.practice_repeats,
+            repeats: typed.repeats,
+            pairs: typed.pairs,
+        },
+        seed: typed.seed,
+        tries_dropped: typed.tries_dropped,
+        typed,
+    };
+    asked.judged_by(judge);
+    asked.check_judge()?;
+    Ok(asked)
+}
+
+/// The arms that were typed: built-in names, and stores with names of their own.
+fn arms(typed: &[String]) -> Result<(Vec<String>, Vec<(ArmName, Store)>)> {
     let (mut arms, mut extra) = (Vec::new(), Vec::new());
-    for arm in &typed.arms {
+    for arm in typed {
         match arm.split_once('=') {
             Some((name, path)) => extra.push(own_arm(name, path)?),
             None if ARMS.contains(&arm.as_str()) => arms.push(arm.clone()),
@@ -156,34 +202,35 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
                 .mend("an arm is replayed once; for more attempts give `--repeats`"),
         );
     }
-    if memory.is_some() && !arms.iter().any(|it| it == "dreamed") {
-        return Err(Error::usage("`--memory` gives the store of arm `dreamed`, which is not among `--arms`")
-            .mend("add `dreamed` to `--arms`, or give the store as an arm of its own: `--arms name=STORE`"));
+    Ok((arms, extra))
+}
+
+/// The first model that was typed, which `--base-url` is meant for; nothing where there is none.
+fn first_model(typed: &Typed) -> &str {
+    let judge = typed.judge.as_deref().unwrap_or_default();
+    let mut words = [typed.agent.as_str(), judge, &typed.dreamer].into_iter();
+    let first = words.find(|it| names_model(it) || names_hosted(it));
+    first.filter(|it| names_model(it)).unwrap_or_default()
+}
+
+/// The judge that was typed, where the suite has anything to judge.
+fn judge(typed: &Typed, suite: &Suite, way: &Reach) -> Result<Option<Arc<Judge>>> {
+    match (&typed.judge, suite.is_judged()) {
+        (None, _) => Ok(None),
+        (Some(word), true) => Ok(Some(Arc::new(way.judge(word, typed.judge_votes)?))),
+        (Some(_), false) => Err(Error::usage(
+            "a judge is named, and no task of this suite has a rubric",
+        )
+        .mend("leave out `--judge`")),
     }
-    let platform = platform(&typed, halt)?;
-    Ok(Asked {
-        agent: fitting_agent(&typed, &suite, halt, platform.as_ref())?,
-        dreamer: match &platform {
-            Some(platform) if names_hosted(&typed.dreamer) => {
-                let reach = Reach::new(&typed.network, &typed.dreamer, halt)?;
-                Arc::new(reach.hosted_dreamer(&typed.dreamer, platform)?)
-            }
-            _ => dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
-        },
-        platform,
-        suite,
-        memory,
-        arms,
-        extra,
-        amount: Amount {
-            practice_repeats: typed.practice_repeats,
-            repeats: typed.repeats,
-            pairs: typed.pairs,
-        },
-        seed: typed.seed,
-        tries_dropped: typed.tries_dropped,
-        typed,
-    })
+}
+
+/// A calibration file.
+///
+/// # Errors
+/// It cannot be read, or is none.
+pub fn calibration(path: &Path) -> Result<Calibration> {
+    Calibration::parse(&files::read_text(path)?, path)
 }
 
 /// The managed-agents platform, where agent or dreamer work there: one for both, so that what they make is kept and
@@ -197,18 +244,15 @@ fn platform(typed: &Typed, halt: &Arc<Halt>) -> Result<Option<Arc<Platform>>> {
 
 /// The agent that was typed, if it can play this suite.
 fn fitting_agent(
-    typed: &Typed,
+    (typed, halt): (&Typed, &Halt),
     suite: &Suite,
-    halt: &Arc<Halt>,
+    way: &Reach,
     platform: Option<&Arc<Platform>>,
 ) -> Result<Arc<dyn Agent>> {
-    check_room(typed)?;
+    room::check(typed)?;
     let agent = match platform {
-        Some(platform) if names_hosted(&typed.agent) => {
-            let reach = Reach::new(&typed.network, &typed.agent, halt)?;
-            reach.hosted_agent(&typed.agent, platform)?
-        }
-        _ => agent(typed, halt)?,
+        Some(platform) if names_hosted(&typed.agent) => way.hosted_agent(&typed.agent, platform)?,
+        _ => agent(typed, way, halt)?,
     };
     match agent.refuses(&suite.setting) {
         None => Ok(agent),
@@ -239,6 +283,7 @@ pub fn asked_again(typed: Typed, folder: &Path, halt: &Arc<Halt>) -> Result<Aske
         memory: typed.memory.as_ref().map(|it| given("memory", it)),
         stored: typed.stored.as_ref().map(|it| given("stored", it)),
         arms: typed.arms.iter().map(arm).collect(),
+        calibration: typed.calibration.as_ref().map(|it| given(CALIBRATION, it)),
         ..typed.clone()
     };
     Ok(Asked {
@@ -259,6 +304,10 @@ pub fn keep_given(asked: &Asked, folder: &Path) -> Result<()> {
     if asked.typed.stored.is_some() {
         write_store(&asked.suite.memory, &place.join("stored"))?;
     }
+    if let Some(calibration) = &asked.calibration {
+        files::create_folder(&place)?;
+        files::write(&place.join(CALIBRATION), calibration.text()?.as_bytes())?;
+    }
     for (name, store) in &asked.extra {
         write_store(store, &place.join("arms").join(name.as_str()))?;
     }
@@ -267,6 +316,8 @@ pub fn keep_given(asked: &Asked, folder: &Path) -> Result<()> {
 
 /// The folder of a run that holds the stores it was given.
 const GIVEN: &str = "given";
+/// The file in it that holds what the judge was held against.
+const CALIBRATION: &str = "calibration.json";
 
 fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
     // An arm's name becomes that of a folder.
@@ -302,53 +353,19 @@ const DREAMERS: [&str; 6] = [
     "command:PROGRAM",
 ];
 
-/// The sandbox that was asked for; where only what is on the disk is wanted, nothing runs and none is tried.
-fn sandbox(typed: &Typed, halt: &Halt, has_network: bool) -> Result<Option<Sandbox>> {
-    match (typed.sandbox, halt.why()) {
-        (false, _) => Ok(None),
-        (true, Some(Why::Reading)) => Ok(Some(Sandbox { has_network })),
-        (true, _) => Sandbox::tried(has_network).map(Some),
-    }
-}
-
-/// Refuses choices that say nothing to this agent, rather than let someone believe they were heard.
-fn check_room(typed: &Typed) -> Result<()> {
-    let word = &typed.agent;
-    if typed.delivery.is_some() && !names_model(word) {
-        return Err(Error::usage(format!(
-            "`--delivery` is for models, and `{word}` is given its notes in its own way"
-        ))
-        .mend("leave it out, or name an agent `anthropic:MODEL` or `openai:MODEL`"));
-    }
-    if typed.sandbox && !names_model(word) && !word.starts_with(PREFIX) {
-        return Err(Error::usage(format!(
-            "`--sandbox` is for agents that run something here, and `{word}` runs nothing"
-        ))
-        .mend("leave it out"));
-    }
-    Ok(())
-}
-
-fn agent(typed: &Typed, halt: &Arc<Halt>) -> Result<Arc<dyn Agent>> {
+fn agent(typed: &Typed, way: &Reach, halt: &Halt) -> Result<Arc<dyn Agent>> {
     if let Some(program) = typed.agent.strip_prefix(PREFIX) {
         return Ok(Arc::new(ProgramAgent {
             program: Program::parse(program)?,
             pass: typed.pass_env.clone(),
             // A program that asks a model needs the network.
-            sandbox: sandbox(typed, halt, true)?,
+            sandbox: room::sandbox(typed, halt, true)?,
         }));
     }
     match typed.agent.as_str() {
         "embedded" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Planner))),
         "forager" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Forager))),
-        word if names_model(word) => {
-            let delivery = typed.delivery.as_deref().map(Delivery::parse);
-            let chat = Chat::new(
-                Reach::new(&typed.network, word, halt)?.model(word)?,
-                delivery.transpose()?.unwrap_or_default(),
-            );
-            Ok(Arc::new(chat.confined(sandbox(typed, halt, false)?)))
-        }
+        word if names_model(word) => Ok(Arc::new(room::chat(way.model(word)?, typed, halt)?)),
         other => Err(Error::usage(format!("there is no agent `{other}`"))
             .mend(did_you_mean(other, "agents", AGENTS))),
     }

@@ -1,7 +1,10 @@
 //! What each arm costs: steps, words read, dollars where they are known.
 
 use crate::{
-    analysis::evidence::ArmSummary,
+    analysis::{
+        evidence::{ArmSummary, JudgeCost},
+        spending::Spending,
+    },
     promotion::figures::{amount, arm_words},
     report::{
         Inputs,
@@ -38,11 +41,78 @@ pub fn section(inputs: &Inputs<'_>) -> Option<Section> {
     let is_score = inputs.headline().is_some_and(|it| it.outcome == "score");
     table.rows = arms.into_iter().map(|arm| row(arm, is_score)).collect();
     section.blocks.push(Block::Table(table));
+    section.blocks.extend(judged(inputs).map(Block::Table));
+    section.blocks.extend(spent(inputs).map(Block::Table));
     Some(section)
 }
 
+/// What judging the rubrics took, apart from the attempts; `None` where no judge was asked.
+fn judged(inputs: &Inputs<'_>) -> Option<Table> {
+    let arms = inputs.evidence.arms.iter();
+    let judged: Vec<(&ArmSummary, JudgeCost)> =
+        arms.filter_map(|arm| Some((arm, arm.judge?))).collect();
+    if judged.is_empty() {
+        return None;
+    }
+    let mut table = Table::new(
+        "The judge of the rubrics, apart from the attempts",
+        &[
+            "Memory",
+            "#Trials judged",
+            "#Input tokens",
+            "#Output tokens",
+            "#Dollars",
+        ],
+    );
+    let row = |(arm, cost): (&ArmSummary, JudgeCost)| {
+        let whole = |it: u64| it.to_string();
+        vec![
+            Cell::text(arm_words(&arm.arm)),
+            Cell::text(cost.trials.to_string()),
+            Cell::or_unknown(cost.input_tokens.map(whole)),
+            Cell::or_unknown(cost.output_tokens.map(whole)),
+            Cell::or_unknown(cost.cost_usd.map(dollars)),
+        ]
+    };
+    table.rows = judged.into_iter().map(row).collect();
+    Some(table)
+}
+
+/// What was consumed in all, by who was paid; `None` where nobody said.
+fn spent(inputs: &Inputs<'_>) -> Option<Table> {
+    let spending = &inputs.run.spending;
+    if spending.is_empty() {
+        return None;
+    }
+    let mut table = Table::new(
+        "What the whole run consumed, by who was paid",
+        &[
+            "Who",
+            "#Times",
+            "#Input tokens",
+            "#Output tokens",
+            "#Dollars",
+        ],
+    );
+    let whole = |it: u64| it.to_string();
+    let row = |it: &Spending| {
+        vec![
+            Cell::text(it.role.clone()),
+            Cell::text(it.times.to_string()),
+            Cell::or_unknown(it.input_tokens.map(whole)),
+            Cell::or_unknown(it.output_tokens.map(whole)),
+            Cell::or_unknown(it.dollars.map(dollars)),
+        ]
+    };
+    table.rows = spending.iter().map(row).collect();
+    Some(table)
+}
+
 fn measured(arm: &ArmSummary) -> bool {
-    arm.mean_steps.is_some() || arm.mean_words_read.is_some() || arm.cost_usd.is_some()
+    arm.mean_steps.is_some()
+        || arm.mean_words_read.is_some()
+        || arm.cost_usd.is_some()
+        || arm.judge.is_some()
 }
 
 /// A sum of scores is no number of completed attempts, so nothing is divided by it.

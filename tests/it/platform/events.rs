@@ -114,7 +114,8 @@ fn send(shared: &Arc<Shared>, state: &mut State, request: &Request, id: &str) ->
                 return Err(Refusal::invalid(message));
             }
             "user.define_outcome" => {
-                if std::mem::replace(&mut has_outcome, true) && !is_interrupted {
+                let had_outcome = std::mem::replace(&mut has_outcome, true);
+                if had_outcome && !is_interrupted {
                     return Err(Refusal::invalid("an outcome is active already"));
                 }
             }

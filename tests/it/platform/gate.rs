@@ -36,14 +36,12 @@ pub(super) fn handle(shared: &Arc<Shared>, request: &Request) -> Answered {
             "the body is too large",
         ));
     }
-    let is_post = request.method == "POST";
-    if is_post
-        && !request
-            .query
-            .iter()
-            .all(|it| matches!(it.0.as_str(), "view" | "beta"))
-    {
-        return Err(Refusal::invalid("query parameters of a POST"));
+    let is_memory = matches!(segments.as_slice(), ["memory_stores", _, "memories", ..]);
+    match request.method.as_str() {
+        "POST" if is_memory => request.only(&["view"])?,
+        "DELETE" if is_memory => request.only(&["expected_content_sha256"])?,
+        "POST" | "DELETE" => request.only(&[])?,
+        _ => {}
     }
     let answered = match segments.as_slice() {
         ["agents", ..] => agents::agent(&mut state, request, &segments[1..]),

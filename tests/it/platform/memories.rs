@@ -279,7 +279,6 @@ fn expect(memory: &Value, hash: &str) -> Result<(), Refusal> {
 
 fn delete(state: &mut State, request: &Request, store: &str, id: &str) -> Answered {
     may_write(state)?;
-    request.only(&["expected_content_sha256"])?;
     let memory = state.store(store)?.memory(id)?.clone();
     if let Some(hash) = request.asked("expected_content_sha256") {
         expect(&memory, hash)?;

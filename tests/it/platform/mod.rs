@@ -10,6 +10,7 @@ mod fields;
 mod files;
 mod gate;
 mod memories;
+mod outcomes;
 mod play;
 mod script;
 mod sessions;

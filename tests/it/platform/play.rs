@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     Shared, agents, files,
+    outcomes::{self, Outcome},
     script::{Mount, Scene, Step, Stop, Verdict},
     state::State,
 };
@@ -26,7 +27,7 @@ pub(super) struct Actor {
     /// How often a test let it go past a hold.
     pub(super) releases: usize,
     steps: VecDeque<Step>,
-    is_in_turn: bool,
+    pub(super) is_in_turn: bool,
     turn: usize,
     prompt: String,
     results: Vec<Value>,
@@ -48,16 +49,6 @@ pub(super) struct Waiting {
     pub(super) id: String,
     /// What a built-in tool will say if it is allowed; `None` for a custom tool.
     pub(super) answer: Option<String>,
-}
-
-/// The outcome worked for.
-#[derive(Clone)]
-pub(super) struct Outcome {
-    id: String,
-    iteration: u64,
-    most: u64,
-    /// Id of the event that began the evaluation.
-    started: String,
 }
 
 /// What comes next in a session.
@@ -111,21 +102,15 @@ fn run(shared: &Arc<Shared>, state: &mut State, id: &str) {
 fn next_prompt(state: &mut State, id: &str) -> bool {
     let actor = state.sessions.get_mut(id).map(|it| &mut it.actor);
     let Some(actor) = actor else { return false };
-    let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
     match actor.prompts.pop_front() {
         None => return false,
         Some(Prompt::Message(message)) => actor.prompt = message,
         Some(Prompt::Outcome(event)) => {
-            actor.prompt = text(&event["description"]);
-            let outcome = Outcome {
-                id: text(&event["outcome_id"]),
-                iteration: 0,
-                most: event["max_iterations"].as_u64().unwrap_or(3),
-                started: String::new(),
-            };
-            actor.outcome = Some(outcome.clone());
-            let description = actor.prompt.clone();
-            evaluated(state, id, &outcome, ("running", ""), Some(&description));
+            event["description"]
+                .as_str()
+                .unwrap_or_default()
+                .clone_into(&mut actor.prompt);
+            outcomes::define(state, id, &event);
         }
     }
     true
@@ -146,7 +131,7 @@ pub(super) fn interrupt(state: &mut State, id: &str) {
     actor.prompts.clear();
     actor.is_in_turn = false;
     if let Some(outcome) = actor.outcome.take() {
-        verdict(state, id, &outcome, &Verdict::new("interrupted", ""));
+        outcomes::verdict(state, id, &outcome, &Verdict::new("interrupted", ""));
     }
     if is_busy {
         idle(state, id, &Stop::EndTurn);
@@ -191,7 +176,7 @@ async fn play(shared: Arc<Shared>, id: String, generation: u64) {
             Next::Grade(scene, iteration) => {
                 let graded = catch_unwind(AssertUnwindSafe(|| (shared.grader)(&scene, iteration)));
                 let said = graded.unwrap_or_else(|_| Verdict::new("failed", "the grader panicked"));
-                judged(&mut shared.lock(), &id, generation, said);
+                outcomes::judged(&mut shared.lock(), &id, generation, said);
             }
         }
     }
@@ -221,7 +206,11 @@ async fn released(shared: &Shared, id: &str, generation: u64) {
 }
 
 /// The actor, if it still plays this.
-fn current<'all>(state: &'all mut State, id: &str, generation: u64) -> Option<&'all mut Actor> {
+pub(super) fn current<'all>(
+    state: &'all mut State,
+    id: &str,
+    generation: u64,
+) -> Option<&'all mut Actor> {
     let session = state.sessions.get_mut(id)?;
     let is_current = session.status() == "running" && session.actor.generation == generation;
     is_current.then_some(&mut session.actor)
@@ -482,19 +471,8 @@ fn end_turn(state: &mut State, id: &str, stop: &Stop) -> Next {
         idle(state, id, stop);
         return Next::Stop;
     }
-    if let Some(mut outcome) = session.actor.outcome.clone() {
-        evaluated(state, id, &outcome, ("evaluating", ""), None);
-        let span = json!({"outcome_id": outcome.id, "iteration": outcome.iteration});
-        let mut event = span.clone();
-        event["type"] = json!("span.outcome_evaluation_start");
-        outcome.started = state.emit(id, event);
-        let mut event = span;
-        event["type"] = json!("span.outcome_evaluation_ongoing");
-        state.emit(id, event);
-        let iteration = outcome.iteration;
-        if let Some(session) = state.sessions.get_mut(id) {
-            session.actor.outcome = Some(outcome);
-        }
+    if session.actor.outcome.is_some() {
+        let iteration = outcomes::evaluate(state, id);
         return Next::Grade(Box::new(scene(state, id)), iteration);
     }
     if next_prompt(state, id) {
@@ -502,77 +480,6 @@ fn end_turn(state: &mut State, id: &str, stop: &Stop) -> Next {
     }
     idle(state, id, stop);
     Next::Stop
-}
-
-/// Takes the grader's word: another cycle, a closing turn, or the end.
-fn judged(state: &mut State, id: &str, generation: u64, mut said: Verdict) {
-    let Some(actor) = current(state, id, generation) else {
-        return;
-    };
-    let Some(mut outcome) = actor.outcome.take() else {
-        return;
-    };
-    let is_again = said.result == "needs_revision";
-    let is_last = outcome.most <= outcome.iteration + 1;
-    if is_again && is_last {
-        "max_iterations_reached".clone_into(&mut said.result);
-    }
-    verdict(state, id, &outcome, &said);
-    let Some(actor) = current(state, id, generation) else {
-        return;
-    };
-    if is_again && !is_last {
-        outcome.iteration += 1;
-        actor.outcome = Some(outcome);
-    } else if !is_again {
-        // Without an outcome left, the empty turn ends at once.
-        actor.is_in_turn = true;
-    }
-}
-
-fn verdict(state: &mut State, id: &str, outcome: &Outcome, said: &Verdict) {
-    let [input, output, written, read] = state.pace.tokens;
-    state.emit(
-        id,
-        json!({
-            "type": "span.outcome_evaluation_end", "outcome_id": outcome.id,
-            "outcome_evaluation_start_id": outcome.started, "iteration": outcome.iteration,
-            "result": said.result, "explanation": said.explanation,
-            "usage": {"input_tokens": input, "output_tokens": output,
-                "cache_creation_input_tokens": written, "cache_read_input_tokens": read},
-        }),
-    );
-    evaluated(state, id, outcome, (&said.result, &said.explanation), None);
-}
-
-/// Shows in the session how an outcome stands; a description makes a new entry.
-fn evaluated(
-    state: &mut State,
-    id: &str,
-    outcome: &Outcome,
-    (result, explanation): (&str, &str),
-    description: Option<&str>,
-) {
-    let now = state.now();
-    let Some(session) = state.sessions.get_mut(id) else {
-        return;
-    };
-    let Some(all) = session.shown["outcome_evaluations"].as_array_mut() else {
-        return;
-    };
-    if let Some(description) = description {
-        all.push(json!({"type": "outcome_evaluation", "outcome_id": outcome.id, "description": description}));
-    }
-    if let Some(entry) = all
-        .iter_mut()
-        .find(|it| it["outcome_id"] == outcome.id.as_str())
-    {
-        let is_final = !["running", "evaluating", "needs_revision"].contains(&result);
-        entry["result"] = json!(result);
-        entry["iteration"] = json!(outcome.iteration);
-        entry["explanation"] = json!(explanation);
-        entry["completed_at"] = if is_final { json!(now) } else { Value::Null };
-    }
 }
 
 /// Goes idle for this reason.

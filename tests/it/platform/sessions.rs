@@ -262,7 +262,7 @@ fn listed(state: &State, request: &Request) -> Answered {
         let mut stores = shown["resources"].as_array().into_iter().flatten();
         let version = request.asked("agent_version");
         let is_asked = is("agent_id", &shown["agent"]["id"])
-            && version.is_none_or(|it| shown["agent"]["version"].to_string() == it)
+            && version.is_none_or(|it| shown["agent"]["version"].as_u64() == it.parse().ok())
             && is("deployment_id", &shown["deployment_id"])
             && (request.asked("memory_store_id").is_none()
                 || stores.any(|it| is("memory_store_id", &it["memory_store_id"])))

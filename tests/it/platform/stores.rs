@@ -75,7 +75,7 @@ fn update(state: &mut State, request: &Request, id: &str) -> Answered {
     may_write(state)?;
     let body = request.body(&["name", "description", "metadata"])?;
     let now = state.now();
-    let store = state.open_store(id)?;
+    let store = state.store(id)?;
     let mut shown = store.shown.clone();
     if let Some(name) = text(&body, "name", 1..=255)? {
         check_name(&name)?;

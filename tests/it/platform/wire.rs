@@ -20,6 +20,8 @@ use super::{
 
 /// Attends to a connection until either side closes it.
 pub(super) async fn attend(mut stream: TcpStream, shared: Arc<Shared>) {
+    // Answers go out in two writes, which would else wait for each other.
+    let _ = stream.set_nodelay(true);
     let mut bytes = Vec::new();
     while let Some(request) = read(&mut stream, &mut bytes).await {
         if answer(&mut stream, &shared, &request).await.is_none() {

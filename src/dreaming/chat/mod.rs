@@ -1,0 +1,345 @@
+//! A language model that dreams: lessons of each session with their evidence, few of many, playbooks and notes of those, and
+//! a word on each thing the store held. Transcripts are data; whatever cannot be used is asked for again.
+
+mod answer;
+mod drafts;
+mod lessons;
+mod review;
+mod telling;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    chat::{Again, Model, Question, Tally},
+    domain::{
+        dream::{Action, Change, Dream, Pattern},
+        id::Digest,
+        memory::{Entry, Learning, Store},
+        session::Session,
+        trial::Usage,
+    },
+    draw::Key,
+    dreaming::{Boxed, Dreamer, changes::complete, curation::Fate, past::small},
+    error::{Error, Result, count},
+    formats::memory::{learnings, part},
+    hosted::dreams::MOST_INSTRUCTIONS,
+};
+
+use drafts::Draft;
+use lessons::Lesson;
+use review::Review;
+use telling::batches;
+
+/// Fewest sessions that make a lesson nobody wrote down worth a line among the patterns.
+const LEAST_SEEN: usize = 3;
+
+/// A model that dreams.
+#[derive(Debug)]
+pub struct ChatDreamer {
+    model: Model,
+    instructions: Option<String>,
+    seed: u64,
+}
+
+impl ChatDreamer {
+    /// A dreamer with this model; `instructions` are told besides what every dream is told.
+    ///
+    /// # Errors
+    /// The instructions are empty, or longer than a platform takes.
+    pub fn new(model: Model, instructions: Option<String>, seed: u64) -> Result<Self> {
+        let length = instructions.as_ref().map(|it| it.trim().chars().count());
+        if length.is_some_and(|it| it == 0 || MOST_INSTRUCTIONS < it) {
+            return Err(Error::usage(format!(
+                "the instructions of a dream have {} characters; they have from 1 to {MOST_INSTRUCTIONS}",
+                length.unwrap_or_default()
+            ))
+            .mend("shorten them, or leave out `--instructions`"));
+        }
+        Ok(Self {
+            model,
+            instructions,
+            seed,
+        })
+    }
+
+    async fn sleep(&self, sessions: &[Session], store: &Store) -> Result<Dream> {
+        let mut night = Night {
+            dreamer: self,
+            tally: Tally::default(),
+            asked: 0,
+        };
+        let found = night.lessons(sessions).await?;
+        let few = night.few(found).await?;
+        let written = night.drafts(&few, sessions).await?;
+        let old = learnings(store).learnings;
+        let review = night.review(&old, &written).await?;
+        let usage = (!night.tally.is_empty()).then(|| night.tally.usage());
+        Ok(self.dream_of(sessions, store, (&few, &written, &review), usage))
+    }
+
+    fn dream_of(
+        &self,
+        sessions: &[Session],
+        store: &Store,
+        (few, written, review): (&[Lesson], &[Draft], &Review),
+        usage: Option<Usage>,
+    ) -> Dream {
+        let old = learnings(store).learnings;
+        let fates = old.iter().zip(&review.fates);
+        let kept: Vec<&Learning> = fates
+            .filter(|(_, fate)| fate.action == Action::Kept)
+            .map(|(learning, _)| learning)
+            .collect();
+        let mut entries: Vec<Entry> = match kept.is_empty() {
+            true => Vec::new(),
+            false => part(store, &kept).entries,
+        };
+        let is_needed = |place: &usize| !review.covered.contains_key(place);
+        let places: Vec<usize> = (0..written.len()).filter(is_needed).collect();
+        let drafts: Vec<&Draft> = places.iter().map(|it| &written[*it]).collect();
+        let files = drafts::entries(&drafts, &entries);
+        let mut changes: Vec<Change> = drafts
+            .iter()
+            .zip(&files)
+            .map(|(draft, file)| added(draft, file, sessions))
+            .collect();
+        changes.extend(
+            old.iter()
+                .zip(&review.fates)
+                .map(|(learning, fate)| Change {
+                    action: fate.action,
+                    id: Some(learning.id.clone()),
+                    name: learning.name.clone(),
+                    path: learning.source.path.clone(),
+                    why: fate.why.clone(),
+                }),
+        );
+        entries.extend(files);
+        let new = Store::new(entries);
+        let mut changes = complete(changes, store, &new, "the dreamer said nothing of it");
+        changes.sort_by_key(|it| it.action);
+        Dream {
+            dreamer: self.name(),
+            changes,
+            patterns: patterns(few, written, review, (&old, sessions)),
+            sessions: small(sessions.len()),
+            input_before: store.digest(),
+            input_after: store.digest(),
+            usage,
+            store: new,
+        }
+    }
+}
+
+impl Dreamer for ChatDreamer {
+    fn name(&self) -> String {
+        let prompts = [
+            lessons::READS,
+            lessons::MERGES,
+            drafts::WRITES,
+            review::REVIEWS,
+        ];
+        let digest = Digest::of_parts(prompts.map(str::as_bytes));
+        let mut part = format!("dream/1 prompts={}", digest.short());
+        if let Some(instructions) = &self.instructions {
+            let digest = Digest::of(instructions.as_bytes());
+            part.push_str(&format!(" instructions={}", digest.short()));
+        }
+        self.model.choice().named(&part)
+    }
+
+    fn is_repeatable(&self) -> bool {
+        false
+    }
+
+    fn dream<'a>(&'a self, sessions: &'a [Session], store: &'a Store) -> Boxed<'a> {
+        Box::pin(self.sleep(sessions, store))
+    }
+}
+
+/// One dream under way.
+struct Night<'a> {
+    dreamer: &'a ChatDreamer,
+    tally: Tally,
+    /// Questions put so far: each has an address of its own.
+    asked: u64,
+}
+
+impl Night<'_> {
+    /// What the sessions teach, batch by batch.
+    async fn lessons(&mut self, sessions: &[Session]) -> Result<Vec<Lesson>> {
+        let mut found = Vec::new();
+        for batch in batches(sessions) {
+            let text = lessons::question(&batch);
+            let read = |reply: &str| lessons::read(reply, &batch);
+            found.extend(self.ask(lessons::READS, &text, read).await?);
+        }
+        Ok(found)
+    }
+
+    /// So many lessons as fit into one question. Where merging leaves more, those that most sessions show.
+    async fn few(&mut self, mut found: Vec<Lesson>) -> Result<Vec<Lesson>> {
+        for _ in 0..lessons::ROUNDS {
+            if lessons::groups(&found).len() <= 1 {
+                break;
+            }
+            found.sort_by(|one, other| one.text.cmp(&other.text));
+            let mut merged = Vec::new();
+            for group in lessons::groups(&found) {
+                let text = lessons::merging(group);
+                let read = |reply: &str| lessons::read_merged(reply, group);
+                merged.extend(self.ask(lessons::MERGES, &text, read).await?);
+            }
+            found = merged;
+        }
+        if 1 < lessons::groups(&found).len() {
+            found.sort_by_key(|it| usize::MAX - it.sessions.len());
+        }
+        let first = lessons::groups(&found).first().map_or(0, |it| it.len());
+        found.truncate(first);
+        Ok(found)
+    }
+
+    async fn drafts(&mut self, few: &[Lesson], sessions: &[Session]) -> Result<Vec<Draft>> {
+        if few.is_empty() {
+            return Ok(Vec::new());
+        }
+        let roles: BTreeSet<String> = sessions.iter().map(|it| it.start.role.clone()).collect();
+        let roles: Vec<String> = roles.into_iter().filter(|it| !it.is_empty()).collect();
+        let text = drafts::question(few, &roles);
+        let read = |reply: &str| drafts::read(reply, few, sessions, &roles);
+        self.ask(drafts::WRITES, &text, read).await
+    }
+
+    /// The word on each old learning, in store order. Where nothing was learnt, all of them stay.
+    async fn review(&mut self, old: &[Learning], written: &[Draft]) -> Result<Review> {
+        let mut whole = Review::default();
+        if written.is_empty() {
+            let why = "nothing new was learnt".to_owned();
+            whole.fates = vec![
+                Fate {
+                    action: Action::Kept,
+                    why
+                };
+                old.len()
+            ];
+            return Ok(whole);
+        }
+        for slice in review::slices(old) {
+            let text = review::question(slice, written);
+            let read = |reply: &str| review::read(reply, slice, written);
+            let found = self.ask(review::REVIEWS, &text, read).await?;
+            let before = whole.fates.len();
+            for (new, place) in found.covered {
+                whole.covered.entry(new).or_insert(before + place);
+            }
+            whole.needed.extend(found.needed);
+            whole.fates.extend(found.fates);
+        }
+        // One slice does not see another: what takes the place of something is written whatever covers it.
+        let Review {
+            covered, needed, ..
+        } = &mut whole;
+        covered.retain(|new, _| !needed.contains(new));
+        Ok(whole)
+    }
+
+    async fn ask<T>(
+        &mut self,
+        system: &str,
+        text: &str,
+        read: impl Fn(&str) -> std::result::Result<T, String>,
+    ) -> Result<T> {
+        let system = match &self.dreamer.instructions {
+            None => system.to_owned(),
+            Some(more) => format!(
+                "{system}\n\nWho runs this agent asks besides:\n{}",
+                more.trim()
+            ),
+        };
+        let question = Question {
+            system: &system,
+            text,
+            address: Key::root(self.dreamer.seed)
+                .word("dream")
+                .number(self.asked),
+            again: Again::Told,
+        };
+        self.asked += 1;
+        question
+            .ask(&self.dreamer.model, &mut self.tally, read)
+            .await
+            .map_err(|why| {
+                Error::outside(format!(
+                    "the dreamer `{}` could not finish",
+                    self.dreamer.name()
+                ))
+                .because(why)
+                .mend("nothing was written; try again, or name another model")
+            })
+    }
+}
+
+fn added(draft: &Draft, file: &Entry, sessions: &[Session]) -> Change {
+    let (shown, tasks) = spread(&draft.sessions, sessions);
+    Change {
+        action: Action::Added,
+        id: None,
+        name: draft.playbook.name.clone(),
+        path: file.path.clone(),
+        why: format!(
+            "from {} at {}: {}",
+            count(shown as usize, "session"),
+            count(tasks as usize, "task"),
+            telling::shortened(&draft.what)
+        ),
+    }
+}
+
+/// How many sessions, at how many tasks.
+fn spread(places: &BTreeSet<usize>, sessions: &[Session]) -> (u32, u32) {
+    let shown = places.iter().filter_map(|it| sessions.get(*it));
+    let tasks: BTreeSet<&str> = shown.map(|it| it.start.task.as_str()).collect();
+    (small(places.len()), small(tasks.len()))
+}
+
+/// What was written down, and what many sessions show and nobody wrote down.
+fn patterns(
+    few: &[Lesson],
+    written: &[Draft],
+    review: &Review,
+    (old, sessions): (&[Learning], &[Session]),
+) -> Vec<Pattern> {
+    let pattern = |kind, what: &str, places: &BTreeSet<usize>, answered_by| {
+        let (shown, tasks) = spread(places, sessions);
+        let roles = places.iter().filter_map(|it| sessions.get(*it));
+        let roles: BTreeMap<&str, ()> = roles.map(|it| (it.start.role.as_str(), ())).collect();
+        Pattern {
+            kind,
+            what: telling::shortened(what),
+            roles: roles.into_keys().map(str::to_owned).collect(),
+            sessions: shown,
+            tasks,
+            answered_by,
+        }
+    };
+    let mut patterns: Vec<Pattern> = Vec::new();
+    for (place, draft) in written.iter().enumerate() {
+        let covering = review.covered.get(&place).and_then(|it| old.get(*it));
+        let name = covering.map_or(&draft.playbook.name, |it| &it.name);
+        patterns.push(pattern(
+            draft.kind,
+            &draft.what,
+            &draft.sessions,
+            Some(name.clone()),
+        ));
+    }
+    for (place, lesson) in few.iter().enumerate() {
+        let is_written = written.iter().any(|it| it.lessons.contains(&place));
+        if !is_written && LEAST_SEEN <= lesson.sessions.len() {
+            patterns.push(pattern(lesson.kind, &lesson.text, &lesson.sessions, None));
+        }
+    }
+    patterns.sort_by_key(|it| u32::MAX - it.sessions);
+    patterns
+}

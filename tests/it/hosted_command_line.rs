@@ -1,0 +1,199 @@
+//! Hosted agents and dreams as users run them.
+
+use std::{fs, path::Path, process::Command};
+
+use dreameval::files::TemporaryFolder;
+
+use crate::{
+    hosted_room::setup,
+    platform::{DREAMING, KEY, Platform, When},
+    program::{Said, command, end, post_room},
+};
+
+/// The post room on the platform, from practice to the report.
+fn run(folder: &Path, platform: &Platform, more: &[&str]) -> Command {
+    let suite = post_room().display().to_string();
+    let mut arguments = vec!["run", &suite, "--out", "run", "--preset", "smoke"];
+    arguments.extend(["--pairs", "4", "--base-url", &platform.address]);
+    arguments.extend(more);
+    with_key(command(folder, arguments))
+}
+
+fn with_key(mut command: Command) -> Command {
+    command.env("ANTHROPIC_API_KEY", KEY);
+    command
+}
+
+fn said(mut command: Command) -> Said {
+    end(command.spawn().unwrap())
+}
+
+const BOTH: [&str; 4] = [
+    "--agent",
+    "hosted:claude-opus-5",
+    "--dreamer",
+    "hosted:claude-opus-5",
+];
+
+#[test]
+fn a_run_on_the_platform_ends_in_a_report_that_can_be_read_without_a_key() {
+    let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let ran = said(run(folder.path(), &platform, &BOTH));
+    assert_eq!(ran.code, Some(0), "{}", ran.talk);
+    assert!(
+        ran.talk.contains("dreamed over 16 sessions"),
+        "{}",
+        ran.talk
+    );
+    assert_eq!(platform.counts().left, [].into());
+    let html = fs::read_to_string(folder.path().join("run/report.html")).unwrap();
+    assert!(html.contains("managed-agents platform"));
+    let table = fs::read_to_string(folder.path().join("run/evidence.json")).unwrap();
+    assert!(!table.contains(KEY) && !html.contains(KEY) && !ran.talk.contains(KEY));
+
+    let asked = platform.log().len();
+    let again = said(command(folder.path(), ["report", "run"]));
+    assert_eq!(again.code, Some(0), "{}", again.talk);
+    let resumed = said(with_key(command(folder.path(), ["run", "--resume", "run"])));
+    assert_eq!(resumed.code, Some(0), "{}", resumed.talk);
+    assert_eq!(platform.log().len(), asked);
+}
+
+#[test]
+fn an_interrupted_run_names_what_it_keeps_and_goes_on_with_it() {
+    let platform = setup()
+        .pace(|pace| (pace.dream, pace.polls_tick) = ([0, 0, 0], false))
+        .start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let child = run(folder.path(), &platform, &BOTH).spawn().unwrap();
+    assert!(platform.wait_until(|it| it.requests("POST", "/v1/dreams") == 1));
+    platform.pace(|pace| pace.polls_tick = true);
+    let id = child.id().to_string();
+    Command::new("kill").args(["-INT", &id]).status().unwrap();
+    let ran = end(child);
+    assert_ne!(ran.code, Some(0));
+    let told = "left on the platform for `--resume` to dream over: 16 sessions (sesn_";
+    assert!(ran.talk.contains(told), "{}", ran.talk);
+    assert!(ran.talk.contains("in its metadata"), "{}", ran.talk);
+    let left = platform.counts().left;
+    let kinds: Vec<&str> = left.keys().copied().collect();
+    assert_eq!(kinds, ["agent", "environment", "session"]);
+
+    let resumed = said(with_key(command(folder.path(), ["run", "--resume", "run"])));
+    assert_eq!(resumed.code, Some(0), "{}", resumed.talk);
+    assert_eq!(platform.counts().left, [].into());
+}
+
+#[test]
+fn a_killed_run_is_cleaned_up_by_its_resume() {
+    let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let mut child = run(folder.path(), &platform, &BOTH).spawn().unwrap();
+    assert!(platform.wait_until(|it| 5 <= it.requests("POST", "/v1/sessions")));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(platform.counts().left.contains_key("memory_store"));
+    let resumed = said(with_key(command(folder.path(), ["run", "--resume", "run"])));
+    assert_eq!(resumed.code, Some(0), "{}", resumed.talk);
+    assert_eq!(platform.counts().left, [].into());
+}
+
+#[test]
+fn a_hosted_dream_over_sessions_played_elsewhere_is_refused_with_the_way_out() {
+    let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let ran = said(run(folder.path(), &platform, &BOTH[2..]));
+    assert_eq!(ran.code, Some(2), "{}", ran.talk);
+    assert!(ran.talk.contains("was played by `embedded"), "{}", ran.talk);
+    assert!(
+        ran.talk.contains("practise with `--agent hosted:MODEL`"),
+        "{}",
+        ran.talk
+    );
+    assert_eq!(platform.requests("POST", "/v1/dreams"), 0);
+}
+
+#[test]
+fn without_a_key_or_a_model_nothing_is_begun() {
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let suite = post_room().display().to_string();
+    for (word, told) in [
+        (
+            "hosted:claude-opus-5",
+            "the managed-agents platform asks for a key",
+        ),
+        ("hosted:", "no model is named"),
+    ] {
+        let mut command = command(folder.path(), ["run", &suite, "--agent", word]);
+        command.env_remove("ANTHROPIC_API_KEY");
+        let ran = said(command);
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.talk.contains(told), "{}", ran.talk);
+    }
+    assert!(!folder.path().join("reports").exists());
+}
+
+#[test]
+fn dream_alone_reads_a_run_that_waits_and_leaves_nothing_of_its_own() {
+    let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    // The run's own dream is refused, so its sessions stay.
+    let refused = crate::platform::Fault::Refuse(403, "permission_error".to_owned(), None, None);
+    platform.misbehave(When::next("POST", "/v1/dreams"), refused);
+    let ran = said(run(folder.path(), &platform, &BOTH));
+    assert_eq!(ran.code, Some(5), "{}", ran.talk);
+    let sessions = platform.counts().left["session"].len();
+    let arguments = [
+        "dream",
+        "--sessions",
+        "run",
+        "--out",
+        "dreamt",
+        "--dreamer",
+        "hosted:claude-opus-5",
+        "--base-url",
+        &platform.address,
+    ];
+    let dreamt = said(with_key(command(folder.path(), arguments)));
+    assert_eq!(dreamt.code, Some(0), "{}", dreamt.talk);
+    assert!(
+        dreamt.answer.contains("from 16 sessions"),
+        "{}",
+        dreamt.answer
+    );
+    assert!(folder.path().join("dreamt/playbooks/letters.md").exists());
+    let left = platform.counts().left;
+    assert_eq!(left["session"].len(), sessions);
+    assert!(!left.contains_key("memory_store") && !left.contains_key("dream"));
+}
+
+#[test]
+fn doctor_looks_at_each_part_of_the_platform_and_makes_nothing() {
+    let platform = setup().start();
+    platform.unenrol(DREAMING);
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let arguments = [
+        "doctor",
+        "--agent",
+        "hosted:claude-opus-5",
+        "--base-url",
+        &platform.address,
+    ];
+    let ran = said(with_key(command(folder.path(), arguments)));
+    assert_eq!(ran.code, Some(0), "{}", ran.talk);
+    let lines: Vec<&str> = ran.answer.lines().collect();
+    assert_eq!(
+        lines[..2],
+        ["agents         can be used", "sessions       can be used"]
+    );
+    assert!(
+        lines[3].starts_with("dreams         cannot be used: the platform answered 400: organization_not_enrolled_in_beta"),
+        "{}",
+        lines[3]
+    );
+    assert!(platform.counts().made.is_empty());
+    let mut other = command(folder.path(), arguments);
+    other.env("ANTHROPIC_API_KEY", "sk-ant-other");
+    assert_eq!(said(other).code, Some(5));
+}
