@@ -31,6 +31,8 @@ mod court;
 #[cfg(test)]
 mod credibility;
 #[cfg(test)]
+mod deliveries;
+#[cfg(test)]
 mod dream_truth;
 #[cfg(test)]
 mod example;
@@ -86,6 +88,8 @@ mod programs;
 mod recipes;
 #[cfg(test)]
 mod reuse;
+#[cfg(test)]
+mod rooms;
 #[cfg(test)]
 mod screened;
 #[cfg(test)]

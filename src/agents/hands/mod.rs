@@ -4,6 +4,7 @@
 mod at_desk;
 pub(super) mod in_folder;
 pub(super) mod memories;
+mod memory_texts;
 
 use serde_json::{Value, json};
 

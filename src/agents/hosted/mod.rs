@@ -1,5 +1,7 @@
 //! An agent of the managed-agents platform: its notes lie in a folder it may read, the desk's tools are its own.
 
+mod events;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -29,6 +31,8 @@ use crate::{
         sessions::{Plan, Running, Spent},
     },
 };
+
+use events::{confirmation, kind, text, words};
 
 /// The platform's own tools an agent has, to read its notes with; all others are off.
 const READERS: [&str; 3] = ["read", "glob", "grep"];
@@ -537,37 +541,6 @@ impl Talk<'_> {
     }
 }
 
-/// The platform's own tools may be used where they only read; nothing else was offered.
-fn confirmation(id: &str, event: &Value) -> Value {
-    let name = text(event, "/name").unwrap_or_default();
-    let mut answer = json!({"type": "user.tool_confirmation", "tool_use_id": id});
-    if kind(event) == "agent.tool_use" && READERS.contains(&name.as_str()) {
-        answer["result"] = json!("allow");
-    } else {
-        answer["result"] = json!("deny");
-        answer["deny_message"] = json!("this tool is not for this task");
-    }
-    answer
-}
-
-fn kind(event: &Value) -> &str {
-    event
-        .get("type")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-}
-
-fn text(event: &Value, at: &str) -> Option<String> {
-    event.pointer(at)?.as_str().map(str::to_owned)
-}
-
-/// The words of a message; blocks of another type are passed over.
-fn words(event: &Value) -> Option<String> {
-    let blocks = event.get("content")?.as_array()?;
-    let texts = blocks.iter().filter_map(|it| it.get("text")?.as_str());
-    Some(texts.collect::<Vec<_>>().concat())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -597,15 +570,5 @@ mod tests {
             .collect();
         assert_eq!(names, ["read", "glob", "grep"]);
         assert_eq!(tools.as_array().map(Vec::len), Some(1));
-    }
-
-    #[test]
-    fn only_reading_is_confirmed() {
-        let asked = |kind: &str, name: &str| {
-            confirmation("t", &json!({"type": kind, "name": name}))["result"].clone()
-        };
-        assert_eq!(asked("agent.tool_use", "read"), "allow");
-        assert_eq!(asked("agent.tool_use", "bash"), "deny");
-        assert_eq!(asked("agent.mcp_tool_use", "read"), "deny");
     }
 }
