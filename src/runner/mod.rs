@@ -37,6 +37,8 @@ const COMMIT_EVERY: Duration = Duration::from_millis(50);
 const COMMIT_AT: usize = 1000;
 /// Handfuls that may wait while a commit is on its way to the disk, so that no worker waits for it.
 const WAITING: usize = 4 * COMMIT_AT / HANDFUL;
+/// How long what comes in is let gather, so that not every trial wakes whoever commits.
+const GATHER: Duration = Duration::from_millis(2);
 /// Trials a worker takes at once where they are quick.
 const HANDFUL: usize = 16;
 
@@ -106,11 +108,10 @@ pub async fn play(
     let mut since = Instant::now();
     loop {
         let left = COMMIT_EVERY.saturating_sub(since.elapsed());
-        let received = tokio::time::timeout(left, receiver.recv()).await;
-        let is_over = matches!(received, Ok(None));
-        if let Ok(Some(played)) = received {
-            waiting.extend(played);
-        }
+        let mut handfuls = Vec::new();
+        let received = receiver.recv_many(&mut handfuls, WAITING);
+        let is_over = tokio::time::timeout(left, received).await == Ok(0);
+        waiting.extend(handfuls.into_iter().flatten());
         if is_over || waiting.len() >= COMMIT_AT || since.elapsed() >= COMMIT_EVERY {
             commit(&mut waiting, journal, pack)?;
             for played in waiting.drain(..) {
@@ -123,6 +124,7 @@ pub async fn play(
         if is_over {
             break;
         }
+        tokio::time::sleep(GATHER).await;
     }
     while let Some(ended) = workers.join_next().await {
         ended.map_err(|fault| Error::bug("a worker ended in a panic").because(fault))?;

@@ -4,9 +4,12 @@
 //! in the order of digests when the run is over, so that the same trials leave the same bytes.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
+
+use zstd::bulk::Compressor;
 
 use crate::{
     domain::id::Digest,
@@ -19,6 +22,11 @@ const LEVEL: i32 = 3;
 /// Largest pack and largest transcript read, in bytes.
 const LARGEST_PACK: u64 = 64 << 30;
 const LARGEST_TRANSCRIPT: usize = 256 << 20;
+
+thread_local! {
+    /// One for each thread: to make one takes longer than to compress a transcript.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+}
 
 /// A transcript about to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +41,13 @@ impl Frame {
     /// # Errors
     /// It cannot be compressed.
     pub fn of(text: &str) -> Result<Self> {
-        let packed = zstd::bulk::compress(text.as_bytes(), LEVEL)
+        let packed = COMPRESSOR
+            .with_borrow_mut(|compressor| match compressor {
+                Some(compressor) => compressor.compress(text.as_bytes()),
+                None => compressor
+                    .insert(Compressor::new(LEVEL)?)
+                    .compress(text.as_bytes()),
+            })
             .map_err(|fault| Error::bug("a transcript could not be compressed").because(fault))?;
         Ok(Self {
             digest: Digest::of(text.as_bytes()),
