@@ -317,7 +317,7 @@ mod tests {
             brief: &brief(),
             memory: &given,
             store: &store,
-            kit: Kit::default(),
+            kit: &Kit::default(),
             place: Place::Nowhere,
             key: Key::root(1),
             keep_events: true,

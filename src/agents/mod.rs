@@ -98,7 +98,7 @@ pub struct Work<'a> {
     /// The store they are part of, for agents that read files: of it they may see what is given alone.
     pub store: &'a Store,
     /// What a model may use there.
-    pub kit: Kit,
+    pub kit: &'a Kit,
     /// Where it happens.
     pub place: Place<'a>,
     /// The address of the agent's own draws.

@@ -50,12 +50,45 @@ pub enum Setting {
 }
 
 /// What a model may use where tasks happen, beside the tools of a world.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kit {
     /// Tools for the files of a workspace.
     pub files: bool,
     /// Commands in a workspace.
     pub shell: bool,
+    /// Servers that have more tools.
+    pub servers: Vec<ToolServer>,
+}
+
+/// A server that has tools, by the Model Context Protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolServer {
+    /// Stands before the names of its tools.
+    pub name: String,
+    /// How it is reached.
+    pub reach: ServerReach,
+    /// Seconds one of its answers may take.
+    pub seconds: u32,
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerReach {
+    /// A program, started for each trial in its folder.
+    Command {
+        /// The program and its arguments; files of the suite by their whole path.
+        run: Vec<String>,
+        /// Names of environment variables it is given beside the few every program gets.
+        pass_env: Vec<String>,
+    },
+    /// An address.
+    Url {
+        /// The whole address.
+        url: String,
+        /// Name of the environment variable its key stands in.
+        key: Option<String>,
+    },
 }
 
 impl Suite {

@@ -17,6 +17,7 @@ use crate::{
     files,
     formats::{
         memory,
+        servers::read_servers,
         shape::{Faults, Located, Shape, parse},
         store_template::fill_store,
         tasks::{Frame, read_tasks},
@@ -65,13 +66,14 @@ fn read_suite(file: Shape<'_>, folder: &Path, world_seed: Option<u64>) -> Suite 
     let (limits, sweep_steps) = read_limits(&file);
     let (roles, role_tools) = read_roles(&file);
     let mut digests = BTreeMap::new();
-    let (setting, kit) = read_setting(
+    let (setting, mut kit) = read_setting(
         &file,
         folder,
         (&roles, &role_tools),
         world_seed,
         &mut digests,
     );
+    kit.servers = read_servers(&file, folder, &mut digests);
     let memory = file
         .text("memory")
         .and_then(|place| {
@@ -223,6 +225,7 @@ fn read_kit(workspace: &Shape<'_>, digests: &mut BTreeMap<String, Digest>) -> Ki
     let all = Kit {
         files: true,
         shell: true,
+        ..Kit::default()
     };
     if !workspace.has("tools") {
         return all;

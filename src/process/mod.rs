@@ -1,5 +1,6 @@
 //! The door to other programs: a deadline, an output cap, an own process group, an environment by allow-list.
 
+mod companion;
 mod leftovers;
 mod program;
 mod sandbox;
@@ -17,6 +18,7 @@ use crate::{
     process::leftovers::{Guard, Mark},
 };
 
+pub use companion::{Companion, Line};
 pub use program::{PREFIX, Program};
 pub use sandbox::Sandbox;
 

@@ -275,7 +275,7 @@ impl Bench {
             brief: &brief,
             memory: &given,
             store: &arm.store,
-            kit: self.suite.kit,
+            kit: &self.suite.kit,
             place,
             key: own,
             keep_events: self.keeps_transcript(trial)
@@ -346,7 +346,7 @@ impl Bench {
             brief: &task.brief,
             memory: &given,
             store: &arm.store,
-            kit: self.suite.kit,
+            kit: &self.suite.kit,
             place,
             key,
             keep_events: false,

@@ -7,7 +7,7 @@ const FLOORS: [&[&str]; 10] = [
     &["error", "draw"],
     &["domain", "statistics", "files"],
     &["process", "http"],
-    &["formats", "chat", "hosted", "environment"],
+    &["formats", "chat", "hosted", "environment", "mcp"],
     &["agents", "scoring", "dreaming"],
     &["runner", "import"],
     &["analysis"],

@@ -96,3 +96,5 @@ mod screened;
 mod suites_as_promised;
 #[cfg(test)]
 mod tapes_and_keys;
+#[cfg(test)]
+mod tool_servers;

@@ -29,6 +29,8 @@ pub enum Act {
     Half(String),
     /// Sends the body a byte at a time, far too slowly.
     Drip(String),
+    /// Sends these events and leaves the stream open.
+    Open(String),
     /// Says nothing at all.
     Hang,
 }
@@ -143,6 +145,14 @@ async fn attend(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Seen>
                         break;
                     }
                 }
+                true
+            }
+            Act::Open(events) => {
+                let head = "HTTP/1.1 200 x\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+                let _ = stream
+                    .write_all((head.to_owned() + &events).as_bytes())
+                    .await;
+                tokio::time::sleep(Duration::from_secs(30)).await;
                 true
             }
             Act::Hang => {

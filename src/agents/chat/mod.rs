@@ -4,7 +4,7 @@ mod delivery;
 mod ranking;
 mod shelf;
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use serde_json::json;
 
@@ -15,6 +15,7 @@ use crate::{
         hands::{
             DeskTools, Ground, Hands, Things, in_folder,
             memories::{self, Memories, ROOT},
+            servers::{Servers, Ways},
         },
         prompt::{self, Scaffold},
         shown::Shown,
@@ -28,6 +29,7 @@ use crate::{
     draw::Key,
     environment::{Place, Workspace},
     formats::memory::part,
+    http::Client,
     process::Sandbox,
 };
 
@@ -52,6 +54,7 @@ pub struct Chat {
     model: Model,
     delivery: Delivery,
     sandbox: Option<Sandbox>,
+    ways: Ways,
 }
 
 impl Chat {
@@ -61,6 +64,7 @@ impl Chat {
             model,
             delivery,
             sandbox: None,
+            ways: Ways::new(),
         }
     }
 
@@ -69,6 +73,11 @@ impl Chat {
     pub fn confined(mut self, sandbox: Option<Sandbox>) -> Self {
         self.sandbox = sandbox;
         self
+    }
+
+    /// It reaches the tool server of this name by this client.
+    pub fn reaches(&mut self, server: &str, client: Arc<Client>) {
+        self.ways.insert(server.to_owned(), client);
     }
 
     /// The model, for what it says of its provider.
@@ -94,6 +103,11 @@ impl Chat {
         if self.delivery == Delivery::Tool {
             hands = hands.with_memories(Memories::of(&notes.store));
         }
+        if !work.kit.servers.is_empty() {
+            let way = (&self.ways, work.key.word("tools"));
+            let servers = Servers::ready(work.kit, folder, way, hands.tools()).await?;
+            hands = hands.with_servers(servers);
+        }
         let mut talk = Talk {
             model: &self.model,
             address: work.key,
@@ -102,6 +116,7 @@ impl Chat {
             tally: Tally::default(),
         };
         let came = talk.run(&opening.system).await;
+        talk.hands.rest().await;
         let taken = shelf.map_or(Ok(()), |(shelf, folder)| shelf.take_away(folder));
         let (stop, answer) = came
             .and_then(|came| taken.map(|()| came))
@@ -141,7 +156,7 @@ impl Chat {
             Place::Nowhere => (None, false),
         };
         // A forecast is asked for without a folder at hand.
-        let in_folder = in_folder::tools(&work.kit);
+        let in_folder = in_folder::tools(work.kit);
         let has_folder = has_folder || !in_folder.is_empty();
         let notes = self.delivery.notes();
         let mut tools = desk.map_or(in_folder, |desk| {
@@ -155,6 +170,8 @@ impl Chat {
         };
         if self.delivery == Delivery::Tool {
             tools.push(memories::tool());
+        }
+        if self.delivery == Delivery::Tool || !work.kit.servers.is_empty() {
             scaffold = scaffold.with_calls(work.brief);
         }
         let task = prompt::task(work.brief, scaffold.calls);
@@ -183,7 +200,7 @@ impl Chat {
                 Ground::Desk(desk, tools)
             }
             Place::Workspace(folder) => {
-                let tools = in_folder::tools(&work.kit);
+                let tools = in_folder::tools(work.kit);
                 Ground::Folder(Workspace::open(folder, self.sandbox)?, tools)
             }
         })

@@ -168,7 +168,7 @@ fn word<'a>(
 }
 
 /// A name every provider takes, and none of those taken.
-fn plain_name(name: &str, taken: &[String]) -> String {
+pub(super) fn plain_name(name: &str, taken: &[String]) -> String {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
     let plain: String = name
         .chars()

@@ -5,6 +5,7 @@ mod at_desk;
 pub(super) mod in_folder;
 pub(super) mod memories;
 mod memory_texts;
+pub(super) mod servers;
 
 use serde_json::{Value, json};
 
@@ -13,10 +14,12 @@ use crate::{
     chat::{Tool, ToolCall},
     domain::task::Brief,
     environment::{Desk, Workspace},
+    error::did_you_mean,
 };
 
 pub(super) use at_desk::{DeskTools, Things};
 use memories::{MEMORY, Memories};
+use servers::Servers;
 
 /// Where calls are made.
 #[derive(Debug)]
@@ -37,6 +40,7 @@ pub(super) struct Hands<'a> {
     ground: Ground<'a>,
     memories: Option<Memories>,
     shown: Option<Shown>,
+    servers: Servers,
     tools: Vec<Tool>,
     /// The transcript so far; `None` where nobody asked for it.
     pub events: Option<Vec<Value>>,
@@ -63,6 +67,7 @@ impl<'a> Hands<'a> {
             ground,
             memories: None,
             shown: None,
+            servers: Servers::default(),
             tools,
             events: keeps_events.then(Vec::new),
             calls: 0,
@@ -76,6 +81,14 @@ impl<'a> Hands<'a> {
     pub fn with_memories(mut self, memories: Memories) -> Self {
         self.memories = Some(memories);
         self.tools.push(memories::tool());
+        self
+    }
+
+    /// With the tools of servers, too.
+    #[must_use]
+    pub fn with_servers(mut self, servers: Servers) -> Self {
+        self.tools.extend_from_slice(servers.tools());
+        self.servers = servers;
         self
     }
 
@@ -113,7 +126,17 @@ impl<'a> Hands<'a> {
             let said = memories.call(&call.input);
             return Ok(self.aside(call, said));
         }
+        if let Some(came) = self.servers.call(call, seconds_left).await {
+            let (said, seconds) = came?;
+            self.seconds += seconds;
+            return Ok(self.aside(call, said));
+        }
         let said = match &mut self.ground {
+            Ground::Nothing if !self.tools.is_empty() => {
+                let known = self.tools.iter().map(|it| it.name.as_str());
+                let mend = did_you_mean(&call.name, "tools", known);
+                Err(format!("there is no tool `{}`: {mend}", call.name))
+            }
             Ground::Nothing => Err("there are no tools here: answer in words".to_owned()),
             Ground::Folder(workspace, tools) => {
                 let (said, seconds) = in_folder::call(call, tools, workspace, seconds_left).await?;
@@ -131,6 +154,11 @@ impl<'a> Hands<'a> {
             },
         };
         Ok(self.aside(call, said))
+    }
+
+    /// Ends what was started for these hands.
+    pub async fn rest(&mut self) {
+        std::mem::take(&mut self.servers).stop().await;
     }
 
     /// What the desk's last call came to, as its log has it.

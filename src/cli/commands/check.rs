@@ -159,7 +159,7 @@ async fn play(task: &Task, scene: &Arc<Scene>, script: Script, key: Key) -> Resu
         brief: &task.brief,
         memory: &[],
         store: &Store::default(),
-        kit: Kit::default(),
+        kit: &Kit::default(),
         place: Place::Desk(&mut desk),
         key,
         keep_events: false,

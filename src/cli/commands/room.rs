@@ -2,9 +2,14 @@
 
 use crate::{
     agents::chat::{Chat, Delivery},
-    chat::Model,
-    cli::commands::reach::names_model,
-    domain::halt::{Halt, Why},
+    cli::commands::{
+        reach::{Reach, names_model},
+        settle::passed,
+    },
+    domain::{
+        halt::{Halt, Why},
+        suite::{ServerReach, Suite},
+    },
     error::{Error, Result},
     process::{PREFIX, Sandbox},
     study::asked::Typed,
@@ -14,10 +19,24 @@ use crate::{
 ///
 /// # Errors
 /// There is no such delivery, or no sandbox can be made.
-pub fn chat(model: Model, typed: &Typed, halt: &Halt) -> Result<Chat> {
-    let delivery = typed.delivery.as_deref().map(Delivery::parse);
-    let chat = Chat::new(model, delivery.transpose()?.unwrap_or_default());
-    Ok(chat.confined(sandbox(typed, halt, false)?))
+pub fn chat((typed, halt): (&Typed, &Halt), suite: &Suite, way: &Reach) -> Result<Chat> {
+    let delivery = typed.delivery.as_deref().map(Delivery::parse).transpose()?;
+    let model = way.model(&typed.agent)?;
+    let chat = Chat::new(model, delivery.unwrap_or_default());
+    let mut chat = chat.confined(sandbox(typed, halt, false)?);
+    let is_read = halt.why() == Some(&Why::Reading);
+    for server in &suite.kit.servers {
+        match &server.reach {
+            ServerReach::Url { url, key } => {
+                chat.reaches(&server.name, way.server(url, key.as_deref())?);
+            }
+            ServerReach::Command { pass_env, .. } if !is_read => {
+                passed(pass_env)?;
+            }
+            ServerReach::Command { .. } => {}
+        }
+    }
+    Ok(chat)
 }
 
 /// The sandbox that was asked for; where only what is on the disk is wanted, nothing runs and none is tried.
@@ -36,7 +55,7 @@ pub fn sandbox(typed: &Typed, halt: &Halt, has_network: bool) -> Result<Option<S
 ///
 /// # Errors
 /// There is one.
-pub fn check(typed: &Typed) -> Result<()> {
+pub fn check(typed: &Typed, suite: &Suite) -> Result<()> {
     let word = &typed.agent;
     if typed.delivery.is_some() && !names_model(word) {
         return Err(Error::usage(format!(
@@ -49,6 +68,12 @@ pub fn check(typed: &Typed) -> Result<()> {
             "`--sandbox` is for agents that run something here, and `{word}` runs nothing"
         ))
         .mend("leave it out"));
+    }
+    if !suite.kit.servers.is_empty() && !names_model(word) {
+        return Err(Error::usage(format!(
+            "this suite gives tools of servers (`[[mcp]]`) to models, and `{word}` cannot call them"
+        ))
+        .mend("name an agent `anthropic:MODEL` or `openai:MODEL`, or another suite"));
     }
     Ok(())
 }

@@ -249,10 +249,10 @@ fn fitting_agent(
     way: &Reach,
     platform: Option<&Arc<Platform>>,
 ) -> Result<Arc<dyn Agent>> {
-    room::check(typed)?;
+    room::check(typed, suite)?;
     let agent = match platform {
         Some(platform) if names_hosted(&typed.agent) => way.hosted_agent(&typed.agent, platform)?,
-        _ => agent(typed, way, halt)?,
+        _ => agent((typed, halt), suite, way)?,
     };
     match agent.refuses(&suite.setting) {
         None => Ok(agent),
@@ -353,7 +353,7 @@ const DREAMERS: [&str; 6] = [
     "command:PROGRAM",
 ];
 
-fn agent(typed: &Typed, way: &Reach, halt: &Halt) -> Result<Arc<dyn Agent>> {
+fn agent((typed, halt): (&Typed, &Halt), suite: &Suite, way: &Reach) -> Result<Arc<dyn Agent>> {
     if let Some(program) = typed.agent.strip_prefix(PREFIX) {
         return Ok(Arc::new(ProgramAgent {
             program: Program::parse(program)?,
@@ -365,7 +365,7 @@ fn agent(typed: &Typed, way: &Reach, halt: &Halt) -> Result<Arc<dyn Agent>> {
     match typed.agent.as_str() {
         "embedded" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Planner))),
         "forager" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Forager))),
-        word if names_model(word) => Ok(Arc::new(room::chat(way.model(word)?, typed, halt)?)),
+        word if names_model(word) => Ok(Arc::new(room::chat((typed, halt), suite, way)?)),
         other => Err(Error::usage(format!("there is no agent `{other}`"))
             .mend(did_you_mean(other, "agents", AGENTS))),
     }
