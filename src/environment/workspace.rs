@@ -35,6 +35,8 @@ const LARGEST_PATTERN: usize = 1 << 20;
 const LONGEST_COMMAND: f64 = 120.0;
 /// Bytes a command may write before it is stopped.
 const MOST_OUTPUT: usize = 4 << 20;
+/// Largest file a command may write, in blocks of 512 bytes: 1 GiB.
+const MOST_BLOCKS: u32 = 1 << 21;
 /// Folders that are named and not gone into.
 const CLOSED: [&str; 2] = [".git", "node_modules"];
 
@@ -228,7 +230,7 @@ impl Workspace {
         if command.contains('\0') {
             return Ok((Err("a command holds no zero byte".to_owned()), 0.0));
         }
-        let script = format!("exec 2>&1\n{command}");
+        let script = format!("exec 2>&1\nulimit -c 0; ulimit -f {MOST_BLOCKS}\n{command}");
         let run = ["/bin/sh".to_owned(), "-c".to_owned(), script];
         let run = match &self.sandbox {
             Some(sandbox) => sandbox.wrapped(&run, &self.folder, &[]),

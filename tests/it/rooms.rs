@@ -282,7 +282,7 @@ fn in_a_sandbox_a_command_reaches_its_folder_and_neither_homes_nor_the_network()
     fs::write(home.path().join("key"), "hidden").unwrap();
     let script = format!(
         "cat letter.txt | head -1; cat {}/key || echo no key; touch /usr/x || echo read-only; ls /proc/net/tcp >/dev/null; \
-         grep -c : /proc/net/dev",
+         grep -c : /proc/net/dev; setsid sleep 72.25 & sleep 72.25 &",
         home.path().display()
     );
     let calls = vec![("shell", json!({"command": script}))];
@@ -301,6 +301,11 @@ fn in_a_sandbox_a_command_reaches_its_folder_and_neither_homes_nor_the_network()
     assert!(said.contains("read-only"), "{said}");
     // The loopback and no other device.
     assert!(said.ends_with("\n1"), "{said}");
+    let left = std::process::Command::new("sh")
+        .args(["-c", "ps -eo args | grep -c '^sleep 72[.]25'"])
+        .output()
+        .unwrap();
+    assert_eq!(left.stdout, b"0\n");
 }
 
 /// Programs on a `PATH` of one's own, without `bwrap`.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     agents::{
-        Agent, Boxed, Fault, Work,
+        Agent, Boxed, Fault, Given, Work,
         followed::followed,
         hands::{
             DeskTools, Ground, Hands, Things, in_folder,
@@ -124,26 +124,16 @@ impl Chat {
                 told,
                 usage: Some(talk.usage(0)),
             })?;
-        let shown = talk.hands.shown();
-        let mut surfaced = shown.map_or_else(Vec::new, Shown::held);
-        surfaced.extend(notes.in_message.iter().flatten());
-        surfaced.sort_unstable();
-        surfaced.dedup();
-        let opened = shown.map_or_else(Vec::new, Shown::named);
-        let mut followed = talk
-            .hands
-            .desk()
-            .map_or_else(Vec::new, |desk| followed(work.memory, desk));
-        // What was never shown is agreed with by chance.
-        followed.retain(|it| surfaced.contains(it));
-        let read = surfaced.iter().map(|it| &work.memory[usize::from(*it)]);
+        let delivered = talk.delivered(notes.in_message.as_deref(), work.memory);
+        let read = delivered.surfaced.iter();
+        let read = read.map(|it| work.memory[usize::from(*it)].reading.words);
         Ok(Attempt {
             answer,
             stop,
-            usage: talk.usage(read.map(|it| it.reading.words).sum()),
-            surfaced,
-            opened,
-            followed,
+            usage: talk.usage(read.sum()),
+            surfaced: delivered.surfaced,
+            opened: delivered.opened,
+            followed: delivered.followed,
             events: talk.hands.events.unwrap_or_default(),
         })
     }
@@ -215,6 +205,13 @@ struct Opening {
     system: String,
     first: String,
     tools: Vec<Tool>,
+}
+
+/// Places of the notes that were shown, asked for and followed.
+struct Delivered {
+    surfaced: Vec<u16>,
+    opened: Vec<u16>,
+    followed: Vec<u16>,
 }
 
 /// Where a trial's notes are.
@@ -406,6 +403,24 @@ impl Talk<'_> {
     fn seconds_left(&self) -> f64 {
         let allowed = f64::from(self.hands.brief.limits.seconds);
         allowed - self.tally.seconds() - self.hands.seconds()
+    }
+
+    /// What became of the notes a trial was given.
+    fn delivered(&self, in_message: Option<&[u16]>, memory: &[Given<'_>]) -> Delivered {
+        let shown = self.hands.shown();
+        let mut surfaced = shown.map_or_else(Vec::new, Shown::held);
+        surfaced.extend(in_message.unwrap_or_default());
+        surfaced.sort_unstable();
+        surfaced.dedup();
+        let desk = self.hands.desk();
+        let mut followed = desk.map_or_else(Vec::new, |desk| followed(memory, desk));
+        // What was never shown is agreed with by chance.
+        followed.retain(|it| surfaced.contains(it));
+        Delivered {
+            surfaced,
+            opened: shown.map_or_else(Vec::new, Shown::named),
+            followed,
+        }
     }
 
     fn tell_words(&mut self, text: &str) {
