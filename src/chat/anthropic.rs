@@ -236,12 +236,14 @@ mod tests {
             Message::Results(results.collect()),
         ];
         let result = |id, is_error: bool| json!({"type": "tool_result", "tool_use_id": id, "content": "stamped", "is_error": is_error});
+        let mut last = result("b", true);
+        last["cache_control"] = kept();
         assert_eq!(
             sent(&messages, &[])["messages"],
             json!([
                 {"role": "user", "content": "go"},
                 {"role": "assistant", "content": content},
-                {"role": "user", "content": [result("a", false), result("b", true)]},
+                {"role": "user", "content": [result("a", false), last]},
             ])
         );
     }

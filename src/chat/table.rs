@@ -75,6 +75,7 @@ impl Table {
                     Error::input(format!("`{model}` is no model"))
                         .in_file(path)
                         .because(fault.what())
+                        .mend("each section is named such as `openai:MODEL`, `anthropic:MODEL` or `hosted:MODEL`")
                 })?;
             }
             entry.check(model, path)?;
@@ -224,7 +225,7 @@ mod tests {
             fault.starts_with("error: this is no table of models\n  --> models.toml:3:1\n"),
             "{fault}"
         );
-        assert!(told("[\"opena:m\"]\n").contains("did you mean `openai`?"));
+        assert!(told("[\"opena:m\"]\n").contains("such as `openai:MODEL`"));
         for text in [
             "price = { input = -1, output = 2 }",
             "price = { input = 1, output = 2, long = { above = 9, input = inf, output = 2 } }",

@@ -191,10 +191,19 @@ fn reset_of(headers: &BTreeMap<String, String>, what: &str) -> Option<f64> {
 }
 
 fn header<'a>(headers: &'a BTreeMap<String, String>, what: &str, field: &str) -> Option<&'a str> {
-    headers
-        .get(&format!("anthropic-ratelimit-{what}-{field}"))
-        .or_else(|| headers.get(&format!("x-ratelimit-{field}-{what}")))
-        .map(|it| it.trim())
+    let is_named = |name: &str, prefix: &str, first: &str, second: &str| {
+        let rest = name
+            .strip_prefix(prefix)
+            .and_then(|it| it.strip_prefix(first));
+        rest.and_then(|it| it.strip_prefix('-')) == Some(second)
+    };
+    let value = |prefix: &str, first: &str, second: &str| {
+        let mut all = headers.iter();
+        all.find(|(name, _)| is_named(name, prefix, first, second))
+    };
+    value("anthropic-ratelimit-", what, field)
+        .or_else(|| value("x-ratelimit-", field, what))
+        .map(|(_, value)| value.trim())
 }
 
 /// A duration such as `850ms`, `1.2s` or `6m0s`, in seconds.

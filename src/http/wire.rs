@@ -17,6 +17,16 @@ use crate::{
 /// Largest answer read, in bytes.
 const LARGEST: usize = 64 << 20;
 
+/// Headers of an answer that anything here reads, beside those of rate limits.
+const READ: [&str; 6] = [
+    "date",
+    "request-id",
+    "retry-after",
+    "retry-after-ms",
+    "x-request-id",
+    "x-should-retry",
+];
+
 /// Connections to one provider.
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -170,6 +180,8 @@ impl Wire {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(settings.connect)
             .redirect(reqwest::redirect::Policy::none())
+            // What is asked again is decided here, and counted.
+            .retry(reqwest::retry::never())
             .no_proxy();
         if url.scheme() == "http" {
             // A machine without certificates can still speak to a local server.
@@ -324,6 +336,8 @@ impl Wire {
 
     fn headers_of(&self, response: &reqwest::Response) -> BTreeMap<String, String> {
         let told = response.headers().iter();
+        let is_read = |name: &str| READ.contains(&name) || name.contains("ratelimit-");
+        let told = told.filter(|(name, _)| is_read(name.as_str()));
         told.filter_map(|(name, value)| {
             let value = self.secret.scrub(value.to_str().ok()?).into_owned();
             Some((name.as_str().to_owned(), value))

@@ -34,6 +34,8 @@ pub struct Bench {
     pub suite: Arc<Suite>,
     /// Who attempts.
     pub agent: Arc<dyn Agent>,
+    /// The agent's name.
+    pub agent_name: String,
     /// The arms, by index.
     pub arms: Vec<Arm>,
     /// The seed of all trials.
@@ -117,6 +119,7 @@ impl Bench {
         Ok(Self {
             is_quick: suite.world().is_some() && !agent.is_remote(),
             grounds: reuse::grounds(&suite, &agent.name())?,
+            agent_name: agent.name(),
             suite,
             agent,
             judge: None,
@@ -460,7 +463,7 @@ impl Bench {
                 task: task.id.to_string(),
                 role: task.brief.role.clone(),
                 arm,
-                agent: self.agent.name(),
+                agent: self.agent_name.clone(),
                 setup: task.brief.setup.clone(),
             },
             events,
@@ -510,8 +513,7 @@ impl Bench {
             Some(Err(error)) => Err(error),
             None => Err(Error::outside(format!(
                 "no transcript of trial {} was kept, and `{}` would not give the same one again",
-                trial.number,
-                self.agent.name()
+                trial.number, self.agent_name
             ))),
         }
     }

@@ -77,7 +77,7 @@ fn row(bench: &Bench, run: &Digest, trial: &PlannedTrial, record: &Record) -> Tr
         eligible: ids(eligible),
         surfaced: shown(&record.surfaced),
         followed: shown(&record.followed),
-        agent: bench.agent.name(),
+        agent: bench.agent_name.clone(),
         model: bench.agent.model(),
         grader_digest: task.grader_digest.to_string(),
         transcript: record

@@ -184,7 +184,12 @@ impl Hosted {
                 ("repeat", &repeat),
                 ("trial", &trial),
             ],
-            budget_cents: self.choice.budget_cents,
+            budget_cents: self
+                .choice
+                .budget_cents
+                .into_iter()
+                .chain(work.brief.limits.cents.map(u64::from))
+                .min(),
             opening: opening(
                 &prompt::task(work.brief, scaffold.calls),
                 self.choice.outcome.as_ref(),
