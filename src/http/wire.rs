@@ -18,8 +18,10 @@ use crate::{
 const LARGEST: usize = 64 << 20;
 
 /// Headers of an answer that anything here reads, beside those of rate limits.
-const READ: [&str; 6] = [
+const READ: [&str; 8] = [
+    "content-type",
     "date",
+    "mcp-session-id",
     "request-id",
     "retry-after",
     "retry-after-ms",

@@ -420,3 +420,47 @@ fn an_outcome_of_a_workspace_is_graded_and_never_broken_by_what_a_model_does_the
         Outcome::Broken(told) => panic!("{told}"),
     }
 }
+
+/// The suite that the documentation has the reader write.
+fn documented(folder: &TemporaryFolder) -> std::path::PathBuf {
+    let page = fs::read_to_string(repository().join("docs/environments.md")).unwrap();
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (suite, _) = rest.split_once("```").unwrap();
+    let room = folder.path().join("front-desk");
+    fs::create_dir_all(room.join("files")).unwrap();
+    fs::create_dir_all(room.join("memory")).unwrap();
+    fs::write(
+        room.join("files/letter.txt"),
+        "Dear client,\nall is well.\n",
+    )
+    .unwrap();
+    fs::write(
+        room.join("memory/notes.md"),
+        "- A form gets the stamp Q7.\n",
+    )
+    .unwrap();
+    fs::write(room.join("suite.toml"), suite).unwrap();
+    room
+}
+
+#[test]
+fn the_suite_of_the_documentation_plays_as_it_says() {
+    let folder = TemporaryFolder::create("documented").unwrap();
+    let server = Server::start(|seen, _| Act::json(200, &clerk(seen)));
+    let mut set = Set::of(Provider::Anthropic, &server);
+    set.suite = documented(&folder);
+    let room = set.room();
+    let played = room.play();
+    let completed: Vec<(u16, bool)> = room
+        .trials
+        .iter()
+        .zip(&played)
+        .map(|(trial, it)| {
+            assert_eq!(broken(it), "");
+            (trial.arm, it.record.outcome.completed().unwrap())
+        })
+        .collect();
+    let of = |arm| completed.iter().filter(|it| **it == (arm, true)).count();
+    // Lines are counted without notes; the stamp stands in them alone.
+    assert_eq!((completed.len(), of(0), of(1)), (4, 1, 2));
+}
