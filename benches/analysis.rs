@@ -38,6 +38,7 @@ fn rows(count: u32) -> Vec<TrialRow> {
                 broken: None,
                 criteria: Vec::new(),
                 usage: None,
+                judge: None,
                 eligible: Vec::new(),
                 surfaced: Vec::new(),
                 followed: Vec::new(),

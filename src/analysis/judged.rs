@@ -1,12 +1,13 @@
 //! What labels say of a judge: how it agrees with people in each arm, and what the arms come to without its errors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::{
-    Confidence, CorrectedDifference, CorrectedRate, LabelCounts, corrected_difference,
-    corrected_difference_by_arm, corrected_rate, fisher_greater,
+    Confidence, CorrectedDifference, CorrectedRate, LabelCounts, StandardError, clustered_mean,
+    corrected_difference, corrected_difference_by_arm, corrected_rate, fisher_greater,
+    prediction_powered, rates::effective_trials,
 };
 
 /// One criterion of one piece of work, judged.
@@ -14,6 +15,8 @@ use crate::statistics::{
 pub struct Judged<'a> {
     /// The piece of work.
     pub item: &'a str,
+    /// Its task: repeats of one are not independent.
+    pub task: &'a str,
     /// The arm; empty where nobody says.
     pub arm: &'a str,
     /// What a person found, where one looked.
@@ -60,6 +63,9 @@ pub struct JudgedEffect {
     pub corrected: Option<CorrectedDifference>,
     /// Each arm by its own labels; `None` where one has no labels of both classes.
     pub corrected_by_arm: Option<CorrectedDifference>,
+    /// By the labels of these very items, prediction-powered; `None` where fewer than two items are labelled under both
+    /// arms, none is not, or items are repeats of one task.
+    pub powered: Option<CorrectedDifference>,
 }
 
 /// Label counts by arm, arms in the order of their names.
@@ -79,16 +85,17 @@ pub fn arm_labels(judged: &[Judged<'_>]) -> Vec<ArmLabels> {
             items: LabelCounts::default(),
         })
         .collect();
-    for ((arm, _), (human, judge)) in items(judged) {
+    for ((arm, _), item) in items(judged) {
         let own = labels.iter_mut().find(|it| it.arm == arm);
-        if let (Some(own), Some(human)) = (own, human) {
-            own.items.add(human, judge);
+        if let (Some(own), Some(human)) = (own, item.human) {
+            own.items.add(human, item.judge);
         }
     }
     labels
 }
 
-/// Each arm's rate of items met, corrected by its own labels where it has both classes, else by all.
+/// Each arm's rate of items met, corrected by its own labels where it has both classes, else by all; repeats of a task count
+/// as far as they are independent.
 pub fn arm_rates(
     judged: &[Judged<'_>],
     labels: &[ArmLabels],
@@ -99,17 +106,18 @@ pub fn arm_rates(
     labels
         .iter()
         .map(|own| {
-            let found = || items.iter().filter(|((arm, _), _)| *arm == own.arm);
-            let met = found().filter(|(_, (_, judge))| *judge).count() as u64;
-            let judged = found().count() as u64;
+            let found = Found::of(&items, &own.arm);
             let is_by_arm = own.items.youden().is_some();
             let counts = if is_by_arm { &own.items } else { &all };
             ArmRate {
                 arm: own.arm.clone(),
-                met,
-                judged,
+                met: found.values().filter(|it| 0.5 < **it).count() as u64,
+                judged: found.len() as u64,
                 is_by_arm,
-                corrected: corrected_rate(met, judged, counts, confidence),
+                corrected: found.rate().and_then(|rate| {
+                    let judged = found.independent(rate, confidence)?;
+                    corrected_rate(rate, judged, counts, confidence)
+                }),
             }
         })
         .collect()
@@ -123,29 +131,75 @@ pub fn effect(
     confidence: Confidence,
 ) -> Option<JudgedEffect> {
     let items = items(judged);
-    let of = |arm: &str| -> BTreeMap<&str, f64> {
-        let own = items.iter().filter(|((of, _), _)| *of == arm);
-        own.map(|((_, item), (_, judge))| (*item, f64::from(u8::from(*judge))))
-            .collect()
-    };
-    let (one, other) = (of(candidate), of(baseline));
-    let rates = [mean(&one)?, mean(&other)?];
+    let (one, other) = (Found::of(&items, candidate), Found::of(&items, baseline));
+    let rates = [one.rate()?, other.rate()?];
+    let difference = rates[0] - rates[1];
     let counts = |arm: &str| labels.iter().find(|it| it.arm == arm).map(|it| it.items);
     let all = pooled(labels.iter().map(|it| &it.items));
+    let alike = || {
+        let error = error_of([&one, &other], [1.0, 1.0])?;
+        let found = corrected_difference(difference, error.value, &all, confidence)?;
+        Some(student(found, error, confidence))
+    };
     let by_arm = || {
         let counts = [counts(candidate)?, counts(baseline)?];
-        let [one_index, other_index] = [counts[0].youden()?, counts[1].youden()?];
-        let error = error_of([&one, &other], [1.0 / one_index, 1.0 / other_index])?;
-        corrected_difference_by_arm(rates, error, [&counts[0], &counts[1]], confidence)
+        let weights = [1.0 / counts[0].youden()?, 1.0 / counts[1].youden()?];
+        let error = error_of([&one, &other], weights)?;
+        let counts = [&counts[0], &counts[1]];
+        let found = corrected_difference_by_arm(rates, error.value, counts, confidence)?;
+        Some(student(found, error, confidence))
     };
-    let plain = error_of([&one, &other], [1.0, 1.0]);
     Some(JudgedEffect {
-        judged: rates[0] - rates[1],
-        shared: one.keys().filter(|it| other.contains_key(*it)).count(),
-        corrected: plain
-            .and_then(|error| corrected_difference(rates[0] - rates[1], error, &all, confidence)),
+        judged: difference,
+        shared: one.0.keys().filter(|it| other.0.contains_key(*it)).count(),
+        corrected: alike(),
         corrected_by_arm: by_arm(),
+        powered: powered(&items, [candidate, baseline], confidence),
     })
+}
+
+/// What people's labels of some pairs make of what the judge found of all of them.
+fn powered(
+    items: &BTreeMap<(&str, &str), Item<'_>>,
+    [candidate, baseline]: [&str; 2],
+    confidence: Confidence,
+) -> Option<CorrectedDifference> {
+    let number = |it: bool| f64::from(u8::from(it));
+    let (mut labelled, mut unlabelled) = (Vec::new(), Vec::new());
+    let mut tasks = BTreeSet::new();
+    for ((_, item), one) in items.iter().filter(|((arm, _), _)| *arm == candidate) {
+        let Some(other) = items.get(&(baseline, *item)) else {
+            continue;
+        };
+        if !tasks.insert(one.task) {
+            return None;
+        }
+        let judged = number(one.judge) - number(other.judge);
+        match one.human.zip(other.human) {
+            Some((one, other)) => labelled.push((number(one) - number(other), judged)),
+            None => unlabelled.push(judged),
+        }
+    }
+    if labelled.len() < 2 {
+        return None;
+    }
+    prediction_powered(&labelled, &unlabelled, confidence)
+}
+
+/// The interval with the degrees of freedom the tasks leave.
+fn student(
+    found: CorrectedDifference,
+    error: StandardError,
+    confidence: Confidence,
+) -> CorrectedDifference {
+    let whole = StandardError {
+        value: found.standard_error,
+        ..error
+    };
+    CorrectedDifference {
+        interval: whole.interval(found.estimate, confidence),
+        ..found
+    }
 }
 
 /// Whether labels show that the judge errs differently in two arms: the smaller of two two-sided exact p-values, for
@@ -177,59 +231,114 @@ pub fn errs_by_arm(one: &LabelCounts, other: &LabelCounts) -> f64 {
 /// The sum of some counts.
 pub fn pooled<'a>(counts: impl Iterator<Item = &'a LabelCounts>) -> LabelCounts {
     counts.fold(LabelCounts::default(), |sum, it| LabelCounts {
-        true_positive: sum.true_positive + it.true_positive,
-        labelled_positive: sum.labelled_positive + it.labelled_positive,
-        true_negative: sum.true_negative + it.true_negative,
-        labelled_negative: sum.labelled_negative + it.labelled_negative,
+        true_positive: sum.true_positive.saturating_add(it.true_positive),
+        labelled_positive: sum.labelled_positive.saturating_add(it.labelled_positive),
+        true_negative: sum.true_negative.saturating_add(it.true_negative),
+        labelled_negative: sum.labelled_negative.saturating_add(it.labelled_negative),
     })
 }
 
-/// Of each item of each arm, whether people found every criterion met, where they looked at all of them, and whether the
-/// judge did.
-fn items<'a>(judged: &[Judged<'a>]) -> BTreeMap<(&'a str, &'a str), (Option<bool>, bool)> {
+/// What is known of one item in one arm.
+#[derive(Debug, Clone, Copy)]
+struct Item<'a> {
+    task: &'a str,
+    /// Whether people found every criterion met, where they looked at all of them.
+    human: Option<bool>,
+    /// Whether the judge did.
+    judge: bool,
+}
+
+/// The items of each arm.
+fn items<'a>(judged: &[Judged<'a>]) -> BTreeMap<(&'a str, &'a str), Item<'a>> {
     let mut items = BTreeMap::new();
     for it in judged {
-        let (human, judge) = items.entry((it.arm, it.item)).or_insert((Some(true), true));
-        *human = human.zip(it.human).map(|(all, one)| all && one);
-        *judge &= it.judge;
+        let item: &mut Item<'a> = items.entry((it.arm, it.item)).or_insert(Item {
+            task: it.task,
+            human: Some(true),
+            judge: true,
+        });
+        item.human = item.human.zip(it.human).map(|(all, one)| all && one);
+        item.judge &= it.judge;
     }
     items
 }
 
-fn mean(values: &BTreeMap<&str, f64>) -> Option<f64> {
-    (!values.is_empty()).then(|| values.values().sum::<f64>() / values.len() as f64)
-}
+/// What the judge found of the items of one arm, 1 or 0, each with its task.
+struct Found<'a>(BTreeMap<&'a str, (&'a str, f64)>);
 
-/// The standard error of `weights[0]`·mean of the one − `weights[1]`·mean of the other: over items judged in both arms
-/// where there are two or more and no others, else as of independent samples. `None` where nothing varies.
-fn error_of([one, other]: [&BTreeMap<&str, f64>; 2], [of_one, of_other]: [f64; 2]) -> Option<f64> {
-    let is_paired = 2 <= one.len() && one.keys().eq(other.keys());
-    let variance = match is_paired {
-        true => {
-            let pairs = one.values().zip(other.values());
-            let values: Vec<f64> = pairs
-                .map(|(one, other)| of_one * one - of_other * other)
-                .collect();
-            variance_of_mean(&values)?
-        }
-        false => {
-            let variance = |values: &BTreeMap<&str, f64>| {
-                variance_of_mean(&values.values().copied().collect::<Vec<f64>>())
-            };
-            of_one * of_one * variance(one)? + of_other * of_other * variance(other)?
-        }
-    };
-    Some(variance.sqrt()).filter(|it| 0.0 < *it)
-}
-
-fn variance_of_mean(values: &[f64]) -> Option<f64> {
-    let number = values.len() as f64;
-    if values.len() < 2 {
-        return None;
+impl<'a> Found<'a> {
+    fn of(items: &BTreeMap<(&'a str, &'a str), Item<'a>>, arm: &str) -> Self {
+        let own = items.iter().filter(|((of, _), _)| *of == arm);
+        let found = own.map(|((_, item), it)| (*item, (it.task, f64::from(u8::from(it.judge)))));
+        Self(found.collect())
     }
-    let mean = values.iter().sum::<f64>() / number;
-    let squares: f64 = values.iter().map(|it| (it - mean).powi(2)).sum();
-    Some(squares / (number * (number - 1.0)))
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn values(&self) -> impl Iterator<Item = &f64> {
+        self.0.values().map(|(_, value)| value)
+    }
+
+    fn rate(&self) -> Option<f64> {
+        (!self.0.is_empty()).then(|| self.values().sum::<f64>() / self.len() as f64)
+    }
+
+    /// As how many independent items they count: all of them where each is of a task of its own, else by the error
+    /// clustered by task, and as many as there are tasks where that cannot be had.
+    fn independent(&self, rate: f64, confidence: Confidence) -> Option<f64> {
+        let values: Vec<f64> = self.values().copied().collect();
+        let tasks = numbers(self.0.values().map(|(task, _)| *task));
+        let mean = clustered_mean(&values, &tasks)?;
+        if mean.families == values.len() {
+            return Some(values.len() as f64);
+        }
+        let most = values.len() as f64;
+        let by_error = mean
+            .family_errors
+            .and_then(|it| effective_trials(rate, it.cr2, values.len() as u64, confidence));
+        Some(by_error.map_or(mean.families as f64, |it| it.min(most)))
+    }
+}
+
+/// The same number for the same word.
+fn numbers<'a>(words: impl Iterator<Item = &'a str>) -> Vec<usize> {
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    words
+        .map(|word| {
+            let next = known.len();
+            *known.entry(word).or_insert(next)
+        })
+        .collect()
+}
+
+/// The standard error of `weights[0]`·rate of the one − `weights[1]`·rate of the other, clustered by task: of pairs where
+/// both were judged on the same items, else as of independent samples. `None` where nothing varies, or there is one task.
+fn error_of([one, other]: [&Found<'_>; 2], [of_one, of_other]: [f64; 2]) -> Option<StandardError> {
+    let tasks = |found: &Found<'_>| numbers(found.0.values().map(|(task, _)| *task));
+    let error = |values: &[f64], tasks: &[usize]| {
+        let mean = clustered_mean(values, tasks)?;
+        let by_task = mean.family_errors.map(|it| it.cr2);
+        by_task.filter(|it| 0.0 < it.value)
+    };
+    if one.0.keys().eq(other.0.keys()) {
+        let pairs = one.values().zip(other.values());
+        let values: Vec<f64> = pairs
+            .map(|(one, other)| of_one * one - of_other * other)
+            .collect();
+        return error(&values, &tasks(one));
+    }
+    let own = |found: &Found<'_>| {
+        let values: Vec<f64> = found.values().copied().collect();
+        error(&values, &tasks(found))
+    };
+    let (first, second) = (own(one)?, own(other)?);
+    let variance = (of_one * first.value).powi(2) + (of_other * second.value).powi(2);
+    Some(StandardError {
+        value: variance.sqrt(),
+        degrees_of_freedom: first.degrees_of_freedom.min(second.degrees_of_freedom),
+    })
 }
 
 #[cfg(test)]
@@ -241,6 +350,7 @@ mod tests {
     fn judged<'a>(item: &'a str, arm: &'a str, human: Option<bool>, judge: bool) -> Judged<'a> {
         Judged {
             item,
+            task: item,
             arm,
             human,
             judge,
@@ -295,6 +405,45 @@ mod tests {
         assert_eq!(
             effect(&all, &labels, ["dreamed", "stored"], NINETY_FIVE),
             None
+        );
+    }
+
+    #[test]
+    fn repeats_of_a_task_count_for_less_than_as_many_tasks() {
+        let names: Vec<String> = (0..40).map(|it| format!("i{it}")).collect();
+        let tasks: Vec<String> = (0..40).map(|it| format!("t{}", it / 4)).collect();
+        let of = |is_repeated: bool| {
+            let task = |index: usize| {
+                if is_repeated {
+                    &tasks[index]
+                } else {
+                    &names[index]
+                }
+            };
+            let judged: Vec<Judged<'_>> = (0..40)
+                .flat_map(|index| {
+                    [("bare", index < 8), ("dreamed", index < 24)].map(|(arm, met)| Judged {
+                        item: &names[index],
+                        task: task(index),
+                        arm,
+                        human: Some(met),
+                        judge: met,
+                    })
+                })
+                .collect();
+            let labels = arm_labels(&judged);
+            let rates = arm_rates(&judged, &labels, NINETY_FIVE);
+            let effect = effect(&judged, &labels, ["dreamed", "bare"], NINETY_FIVE).unwrap();
+            let rate = rates[1].corrected.unwrap().interval.unwrap();
+            (
+                rate.width(),
+                effect.corrected.unwrap().interval.unwrap().width(),
+            )
+        };
+        let (alone, repeated) = (of(false), of(true));
+        assert!(
+            1.5 * alone.0 < repeated.0 && 1.8 * alone.1 < repeated.1,
+            "{alone:?} {repeated:?}"
         );
     }
 

@@ -372,11 +372,22 @@ impl Model {
 }
 
 fn text_at(body: &Value, at: &str) -> Option<String> {
-    body.pointer(at)?.as_str().map(str::to_owned)
+    value_at(body, at)?.as_str().map(str::to_owned)
 }
 
 fn number_at(body: &Value, at: &str) -> Option<u64> {
-    body.pointer(at)?.as_u64()
+    value_at(body, at)?.as_u64()
+}
+
+/// As `Value::pointer`, for keys without `~` and with no copy of them.
+fn value_at<'a>(body: &'a Value, at: &str) -> Option<&'a Value> {
+    at.split('/')
+        .skip(1)
+        .try_fold(body, |value, key| match value {
+            Value::Object(fields) => fields.get(key),
+            Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+            _ => None,
+        })
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ pub fn tidied(ended: &Ended) -> Option<String> {
     let mut lines = Vec::new();
     if !ended.kept.is_empty() {
         lines.push(format!(
-            "left on the platform for `--resume` to dream over: {} ({})",
+            "left on the platform for `--resume` to dream over: {} ({}), with who played them",
             count(ended.kept.len(), "session"),
             ended.kept.join(", ")
         ));

@@ -1,6 +1,6 @@
 //! The platform's own dreams: practice sessions that were played there, and a copy of the store, become another store.
 
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
 use serde_json::Value;
 
@@ -12,12 +12,10 @@ use crate::{
     hosted::{
         Platform,
         dreams::{DreamPlan, MOST_INSTRUCTIONS, MOST_SESSIONS},
-        sessions::Spent,
+        sessions::{SESSION_EVENT, Spent},
     },
 };
 
-/// The event of a transcript that says on which session of the platform it was played.
-const SESSION_EVENT: &str = "hosted.session";
 /// What a dream is asked to look for where nobody says otherwise.
 pub const INSTRUCTIONS: &str = "\
 Write what the sessions teach about doing such tasks better: mistakes that recur and what mended them, the order of work \
@@ -64,10 +62,11 @@ impl HostedDreamer {
     }
 
     async fn sleep(&self, sessions: &[Session], store: &Store) -> Result<Dream> {
-        let (ids, told) = chosen(sessions)?;
+        let (chosen, told) = chosen(sessions)?;
+        let ids: Vec<String> = chosen.iter().map(|(id, _)| id.clone()).collect();
         let plan = DreamPlan {
             model: &self.model,
-            instructions: &self.instructions,
+            instructions: &instructed(&self.instructions, &chosen),
             sessions: &ids,
             store,
         };
@@ -137,15 +136,17 @@ impl Dreamer for HostedDreamer {
     }
 }
 
-/// The sessions a dream is to read, by their ids on the platform, and what to say of the choice. Where there are more
-/// than it can read, those that failed come first, the latest of them before the others.
-fn chosen(sessions: &[Session]) -> Result<(Vec<String>, String)> {
-    let mut known: Vec<(bool, usize, String)> = Vec::new();
+/// A session a dream is to read, by its id on the platform.
+type Chosen<'a> = (String, &'a Session);
+
+/// The sessions a dream is to read, and what to say of the choice. Where there are more than it can read, those that
+/// failed come first, the latest of them before the others.
+fn chosen(sessions: &[Session]) -> Result<(Vec<Chosen<'_>>, String)> {
+    let mut known: Vec<(usize, Chosen<'_>)> = Vec::new();
     for (place, session) in sessions.iter().enumerate() {
-        let completed = session.outcome.as_ref().is_some_and(|it| it.completed);
         match id_in(session) {
-            Some(id) if known.iter().any(|it| it.2 == id) => {}
-            Some(id) => known.push((completed, place, id)),
+            Some(id) if known.iter().any(|it| it.1.0 == id) => {}
+            Some(id) => known.push((place, (id, session))),
             None => return Err(stranger(session)),
         }
     }
@@ -156,18 +157,65 @@ fn chosen(sessions: &[Session]) -> Result<(Vec<String>, String)> {
         .mend("give the suite practice tasks, or name another dreamer"));
     }
     let all = known.len();
-    if all <= MOST_SESSIONS {
-        let ids = known.into_iter().map(|it| it.2).collect();
-        return Ok((ids, format!("over {}", count(all, "session"))));
+    let mut told = format!("over {}", count(all, "session"));
+    if MOST_SESSIONS < all {
+        known.sort_by_key(|(place, (_, session))| (completed(session), Reverse(*place)));
+        known.truncate(MOST_SESSIONS);
+        known.sort_by_key(|(place, _)| *place);
+        told =
+            format!("over {MOST_SESSIONS} of {all} sessions (failed ones first, then the latest)");
     }
-    known.sort_by_key(|(completed, place, _)| (*completed, std::cmp::Reverse(*place)));
-    known.truncate(MOST_SESSIONS);
-    known.sort_by_key(|(_, place, _)| *place);
-    let ids = known.into_iter().map(|it| it.2).collect();
-    Ok((
-        ids,
-        format!("over {MOST_SESSIONS} of {all} sessions (failed ones first, then the latest)"),
-    ))
+    Ok((known.into_iter().map(|it| it.1).collect(), told))
+}
+
+fn completed(session: &Session) -> bool {
+    session.outcome.as_ref().is_some_and(|it| it.completed)
+}
+
+/// The instructions, and below them how each session was judged: the platform knows nothing of that, and every other
+/// dreamer reads it in the transcripts. As many as there is room for, those that failed first.
+fn instructed(instructions: &str, chosen: &[Chosen<'_>]) -> String {
+    let mut text = instructions.to_owned();
+    let mut judged: Vec<&Chosen<'_>> = chosen
+        .iter()
+        .filter(|(_, session)| session.outcome.is_some())
+        .collect();
+    judged.sort_by_key(|(_, session)| completed(session));
+    let mut length = text.chars().count();
+    let mut heading = "\n\nHow the sessions were judged afterwards:";
+    for line in judged.into_iter().map(verdict) {
+        let more = heading.chars().count() + line.chars().count() + 1;
+        if MOST_INSTRUCTIONS < length + more {
+            break;
+        }
+        text.push_str(heading);
+        text.push('\n');
+        text.push_str(&line);
+        heading = "";
+        length += more;
+    }
+    text
+}
+
+/// `- sesn_01: not completed (letter-02 is sent)`
+fn verdict((id, session): &Chosen<'_>) -> String {
+    let Some(outcome) = &session.outcome else {
+        return String::new();
+    };
+    let unmet = outcome.criteria.iter().filter(|(_, is_met)| !is_met);
+    let faults: Vec<&str> = unmet
+        .map(|(name, _)| name.as_str())
+        .chain(outcome.violations.iter().map(String::as_str))
+        .collect();
+    let word = if outcome.completed {
+        "completed"
+    } else {
+        "not completed"
+    };
+    match faults.is_empty() {
+        true => format!("- {id}: {word}"),
+        false => format!("- {id}: {word} (wanting: {})", faults.join("; ")),
+    }
 }
 
 /// The id a session has on the platform.
@@ -220,13 +268,38 @@ mod tests {
         let sessions: Vec<Session> = (0..130).map(|it| session(it, it != 3, true)).collect();
         let (ids, told) = chosen(&sessions).unwrap();
         assert_eq!(ids.len(), 100);
-        assert_eq!((ids[0].as_str(), ids[1].as_str()), ("sesn_003", "sesn_031"));
+        assert_eq!(
+            (ids[0].0.as_str(), ids[1].0.as_str()),
+            ("sesn_003", "sesn_031")
+        );
         assert_eq!(
             told,
             "over 100 of 130 sessions (failed ones first, then the latest)"
         );
         let twice = [session(1, true, true), session(1, true, true)];
         assert_eq!(chosen(&twice).unwrap().1, "over 1 session");
+    }
+
+    #[test]
+    fn instructions_tell_how_sessions_were_judged_as_far_as_there_is_room() {
+        let mut failed = session(2, false, true);
+        if let Some(outcome) = &mut failed.outcome {
+            outcome.criteria = vec![("b is sent".to_owned(), false), ("a".to_owned(), true)];
+            outcome.violations = vec!["no plain covers".to_owned()];
+        }
+        let sessions = [session(1, true, true), failed];
+        let (both, _) = chosen(&sessions).unwrap();
+        assert_eq!(
+            instructed("Look.", &both),
+            "Look.\n\nHow the sessions were judged afterwards:\n\
+             - sesn_002: not completed (wanting: b is sent; no plain covers)\n- sesn_001: completed"
+        );
+        let sessions: Vec<Session> = (0..100).map(|it| session(it, false, true)).collect();
+        let (all, _) = chosen(&sessions).unwrap();
+        let long = instructed(&"x".repeat(3000), &all);
+        assert!((4000..=MOST_INSTRUCTIONS).contains(&long.chars().count()));
+        let full = "x".repeat(MOST_INSTRUCTIONS);
+        assert_eq!(instructed(&full, &all), full);
     }
 
     #[test]

@@ -107,6 +107,27 @@ fn check_text(bytes: &[u8], path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A table as the text of a CSV file.
+///
+/// # Errors
+/// A bug of ours: a row of another length than the header.
+pub fn write_sheet(columns: &[&str], rows: &[Vec<String>]) -> Result<String> {
+    let unwritable = |fault: String| Error::bug("a table could not be written").because(fault);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer
+        .write_record(columns)
+        .map_err(|it| unwritable(it.to_string()))?;
+    for row in rows {
+        writer
+            .write_record(row)
+            .map_err(|it| unwritable(it.to_string()))?;
+    }
+    let bytes = writer
+        .into_inner()
+        .map_err(|it| unwritable(it.to_string()))?;
+    String::from_utf8(bytes).map_err(|it| unwritable(it.to_string()))
+}
+
 fn check_header(columns: &[String], path: &Path) -> Result<()> {
     if columns.iter().all(String::is_empty) {
         return Err(Error::input("this table is empty: it has no header")

@@ -175,6 +175,23 @@ pub fn check_grader(
     }
 }
 
+/// A criterion's name tells it from the others of its task, in whichever rubric they stand.
+pub fn check_criteria(shape: &Shape<'_>, grader: &Grader, id: &str) {
+    if matches!(grader, Grader::Rubric { .. }) {
+        return; // Told where it stands, as the rubric is read.
+    }
+    let names: Vec<&str> = grader.judged().iter().map(|it| it.name.as_str()).collect();
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            shape.teach(
+                shape.at(),
+                format!("two criteria of task `{id}` are called `{name}`"),
+                "give each criterion of a task a name of its own",
+            );
+        }
+    }
+}
+
 fn check_fact(shape: &Shape<'_>, fact: &str, (id, verb): (&str, &str), world: &World) {
     if !fact.is_empty() && world.handbook.fact(fact).is_none() {
         let intact = (verb == "grades").then_some(INTACT);

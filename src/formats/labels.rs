@@ -1,6 +1,9 @@
 //! Tables of human labels that a judge is held against: what people found met, and what the judge finds or is to find.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use crate::{
     error::{Error, Result, did_you_mean},
@@ -14,6 +17,8 @@ pub struct Label {
     pub line: usize,
     /// The piece of work; the same word under several arms is the same task.
     pub item: String,
+    /// Its task, of which there may be several pieces of work; the item itself where nobody says.
+    pub task: String,
     /// The criterion's name.
     pub criterion: String,
     /// The arm it comes from; empty where nobody says.
@@ -40,11 +45,12 @@ pub struct Shown {
 }
 
 /// Columns known here; others are let be, so that people can keep their remarks beside their labels.
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "item",
     "criterion",
     "human",
     "arm",
+    "task",
     "judge",
     "text",
     "brief",
@@ -110,6 +116,102 @@ pub fn read_labels(bytes: &[u8], path: &Path) -> Result<Vec<Label>> {
     }
 }
 
+/// Columns of the key of a blind table.
+pub const KEY: [&str; 7] = [
+    "item",
+    "criterion",
+    "of",
+    "task",
+    "arm",
+    "judge",
+    "judge_digest",
+];
+
+/// Puts back what a blind table hides: which task a piece of work is of, its arm, and what the judge found; and adds what the
+/// judge found of work that nobody was shown. Returns the digest of that judge.
+///
+/// # Errors
+/// It is no key, lacks a row of the table, or tells of several judges.
+pub fn unblind(labels: &mut Vec<Label>, bytes: &[u8], path: &Path) -> Result<String> {
+    let mut key = read_key(bytes, path)?;
+    let by: BTreeSet<String> = key.values().map(|it| it.by.clone()).collect();
+    let [by] = by.into_iter().collect::<Vec<_>>().try_into().map_err(|_| {
+        Error::input("this key tells of several judges, or of none")
+            .in_file(path)
+            .mend("a calibration is of one judge; name the key of one run")
+    })?;
+    for label in labels.iter_mut() {
+        let name = (label.item.clone(), label.criterion.clone());
+        let told = key.remove(&name).ok_or_else(|| {
+            Error::input(format!(
+                "this key knows nothing of `{}` of item `{}`",
+                name.1, name.0
+            ))
+            .in_file(path)
+            .mend("name the key that was written with the table")
+        })?;
+        (label.item, label.task, label.arm, label.judge) =
+            (told.of, told.task, told.arm, told.judge);
+    }
+    labels.extend(key.into_iter().map(|((_, criterion), told)| Label {
+        line: told.line,
+        item: told.of,
+        task: told.task,
+        criterion,
+        arm: told.arm,
+        human: None,
+        judge: told.judge,
+        shown: Shown::default(),
+    }));
+    Ok(by)
+}
+
+/// What a key tells of one criterion of one piece of work.
+struct Told {
+    line: usize,
+    of: String,
+    task: String,
+    arm: String,
+    judge: Option<bool>,
+    by: String,
+}
+
+fn read_key(bytes: &[u8], path: &Path) -> Result<BTreeMap<(String, String), Told>> {
+    let sheet = read_sheet(bytes, path)?;
+    let places: Vec<usize> = KEY.iter().filter_map(|it| sheet.column(it)).collect();
+    let [item, criterion, of, task, arm, judge, by] = places.as_slice() else {
+        return Err(Error::input("this is not the key of a table of labels")
+            .in_file(path)
+            .at(1, 1)
+            .mend(format!(
+                "`judge labels` writes one; its columns are {}",
+                KEY.join(", ")
+            )));
+    };
+    let mut key = BTreeMap::new();
+    for row in &sheet.rows {
+        let cell = |at: &usize| row.cells[*at].clone();
+        let told = Told {
+            line: row.line,
+            of: cell(of),
+            task: cell(task),
+            arm: cell(arm),
+            judge: met(&cell(judge), "judge").map_err(|it| it.in_file(path).at(row.line, 1))?,
+            by: cell(by),
+        };
+        key.insert((cell(item), cell(criterion)), told);
+    }
+    Ok(key)
+}
+
+/// The word of a finding.
+pub fn word(met: bool) -> &'static str {
+    match met {
+        true => "met",
+        false => "not met",
+    }
+}
+
 fn label(sheet: &Sheet, row: &SheetRow) -> Result<Label> {
     let cell = |name: &str| {
         let at = sheet.column(name);
@@ -125,9 +227,15 @@ fn label(sheet: &Sheet, row: &SheetRow) -> Result<Label> {
         text => text.to_owned(),
     };
     let calls = cell("calls").trim();
+    let item = named("item")?;
+    let task = match cell("task").trim() {
+        "" => item.clone(),
+        task => task.to_owned(),
+    };
     Ok(Label {
         line: row.line,
-        item: named("item")?,
+        item,
+        task,
         arm: cell("arm").trim().to_owned(),
         human: met(cell("human"), "human")?,
         judge: met(cell("judge"), "judge")?,

@@ -218,6 +218,7 @@ fn read_task(shape: &Shape<'_>, values: &Values, frame: &Frame<'_>) -> Option<Ta
         }
     }?;
     fit::check_grader(shape, &grader, &brief, (&id, frame));
+    fit::check_criteria(shape, &grader, &id);
     Some(Task {
         grader_digest: digest_of(&grader, canary.as_ref(), frame)?,
         id: TaskId::new(id),

@@ -57,7 +57,7 @@ impl Platform {
             Arc::clone(agents.entry(digest.clone()).or_default())
         };
         let made = cell.get_or_try_init(|| self.make_agent(body, &digest, plan.effort));
-        made.await.cloned()
+        self.needed(made.await.cloned())
     }
 
     async fn make_agent(
@@ -92,7 +92,8 @@ impl Platform {
     /// # Errors
     /// It could not be made.
     pub async fn environment(&self) -> Outcome<String> {
-        let made = self.environment.get_or_try_init(async || {
+        let cell = Arc::clone(&lock(&self.environment));
+        let made = cell.get_or_try_init(async || {
             // Environments are known again by their name.
             let name = format!("dreameval {}", self.mark()?);
             let body = json!({
@@ -116,6 +117,6 @@ impl Platform {
             lock(&self.made).environments.insert(id.clone());
             Ok(id)
         });
-        made.await.cloned()
+        self.needed(made.await.cloned())
     }
 }

@@ -8,8 +8,8 @@ use crate::{
     domain::memory::Store,
     draw::Key,
     hosted::{
-        Call, Outcome, PAGE, Platform, Sought, Trouble, id_of, lock, own_address, sessions::Spent,
-        text_at,
+        Call, Outcome, PAGE, Platform, Sought, Trouble, id_at, id_of, lock, own_address,
+        sessions::Spent, text_at,
     },
 };
 
@@ -18,7 +18,7 @@ pub const MOST_SESSIONS: usize = 100;
 /// Most characters of instructions.
 pub const MOST_INSTRUCTIONS: usize = 4096;
 /// The first wait between two looks at a dream, and the longest.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How long a dream may take: 6 hours, in seconds.
 const DEADLINE: u64 = 6 * 3600;
@@ -213,7 +213,7 @@ pub(super) fn output_of(dream: &Value) -> Option<String> {
     let stores = outputs.iter();
     stores
         .filter(|it| text_at(it, "/type").as_deref() == Some("memory_store"))
-        .find_map(|it| text_at(it, "/memory_store_id"))
+        .find_map(|it| id_at(it, "/memory_store_id"))
 }
 
 /// The store a dream reads.
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_12_canceled_has_one_l_and_trap_30_an_unknown_status_is_no_end() {
+    fn trap_12_canceled_has_one_l_and_an_unknown_status_is_no_end() {
         let is_over =
             |status: &str| !matches!(phase_of(&json!({"status": status})), Phase::UnderWay);
         for status in ["completed", "failed", "canceled"] {

@@ -20,7 +20,10 @@ use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
-    domain::{halt::Halt, id::Digest},
+    domain::{
+        halt::{Halt, Why},
+        id::Digest,
+    },
     draw::Key,
     error::{Error, Result},
     http::{
@@ -129,7 +132,7 @@ pub struct Platform {
     halt: Arc<Halt>,
     run: Mutex<Run>,
     made: Mutex<Made>,
-    environment: OnceCell<String>,
+    environment: Mutex<Arc<OnceCell<String>>>,
     agents: Mutex<BTreeMap<Digest, Arc<OnceCell<AgentRef>>>>,
     stores: Mutex<BTreeMap<Digest, Arc<OnceCell<StoreRef>>>>,
     /// Whether practice sessions are still to be dreamt over.
@@ -228,7 +231,7 @@ impl Platform {
             halt,
             run: Mutex::default(),
             made: Mutex::default(),
-            environment: OnceCell::new(),
+            environment: Mutex::default(),
             agents: Mutex::default(),
             stores: Mutex::default(),
             awaits_dream: AtomicBool::new(false),
@@ -268,6 +271,19 @@ impl Platform {
 
     fn is_stopped(&self) -> bool {
         self.halt.is_set()
+    }
+
+    /// Passes on what every trial needs; a refusal of it ends the run, since none of them could be played.
+    fn needed<T>(&self, outcome: Outcome<T>) -> Outcome<T> {
+        match &outcome {
+            // Those who come too often may come later.
+            Err(Trouble::Refused(409 | 429, _)) => {}
+            Err(trouble @ (Trouble::Refused(..) | Trouble::Unusable(_))) => {
+                self.halt.set(Why::Down(trouble.told()));
+            }
+            _ => {}
+        }
+        outcome
     }
 
     /// Makes one call.
@@ -332,7 +348,9 @@ impl Platform {
     async fn find(&self, sought: &Sought<'_>, address: Key) -> Outcome<Option<Value>> {
         let mut found = None;
         self.pages(sought.listing, address, &mut |item| {
-            if (sought.is_it)(&item) {
+            // What is archived can be used no more.
+            let is_live = item.get("archived_at").is_none_or(Value::is_null);
+            if is_live && (sought.is_it)(&item) {
                 found = Some(item);
             }
             found.is_none()
@@ -474,12 +492,15 @@ fn number_at(body: &Value, at: &str) -> Option<u64> {
     body.pointer(at)?.as_u64()
 }
 
-/// The id of something made, which becomes a part of paths.
+/// The id of something made.
 fn id_of(body: &Value) -> Outcome<String> {
+    id_at(body, "/id").ok_or_else(|| Trouble::Unusable("made something without an `id`".to_owned()))
+}
+
+/// An id, which becomes a part of paths; `None` where it could lead elsewhere.
+fn id_at(body: &Value, at: &str) -> Option<String> {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || "_-".contains(it);
-    text_at(body, "/id")
-        .filter(|it| !it.is_empty() && it.chars().all(is_plain))
-        .ok_or_else(|| Trouble::Unusable("made something without an `id`".to_owned()))
+    text_at(body, at).filter(|it| !it.is_empty() && it.chars().all(is_plain))
 }
 
 /// The value behind a lock. A thread that panicked left it whole: nothing here is half done between two statements.

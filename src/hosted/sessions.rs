@@ -1,18 +1,20 @@
 //! Sessions: begun with their work, followed event by event through cut streams, answered, and read for what they cost.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use serde_json::{Map, Value, json};
 
 use crate::{
     draw::Key,
     hosted::{
-        AgentRef, Call, Outcome, PAGE, Platform, Sought, Trouble, has_metadata, id_of, lock,
+        AgentRef, Call, Outcome, PAGE, Platform, Sought, Trouble, has_metadata, id_at, id_of, lock,
         number_at, pause, stores::gone, text_at, trouble,
     },
     http::{Failure, Frame, Method, Opened, Repeat, Request, Stream, error_told},
 };
 
+/// The event of a transcript that says on which session of the platform it was played.
+pub const SESSION_EVENT: &str = "hosted.session";
 /// Openings of a stream in a row that brought no event, after which a session counts as lost.
 const FRUITLESS: u32 = 20;
 /// How often events are sent again that nobody answered for and that are not in the history.
@@ -87,9 +89,14 @@ impl Platform {
         let metadata = self.metadata(plan.purpose)?;
         let body = body_of(plan, &metadata);
         let listing = format!("/v1/sessions?agent_id={}&{PAGE}", plan.agent.id);
+        // A killed run may have left one of the same trial half played.
+        let old: BTreeSet<String> = lock(&self.made).sessions.keys().cloned().collect();
         let sought = Sought {
             listing: &listing,
-            is_it: &|item| has_metadata(item, &metadata),
+            is_it: &|item| {
+                let is_new = id_at(item, "/id").is_some_and(|id| !old.contains(&id));
+                is_new && has_metadata(item, &metadata)
+            },
         };
         let made = self.create("/v1/sessions", &body, address, &sought).await?;
         let id = id_of(&made)?;
@@ -198,7 +205,10 @@ impl Platform {
     }
 
     /// Takes what the history has and nobody has seen.
-    async fn catch_up(&self, running: &mut Running) -> Outcome<()> {
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn catch_up(&self, running: &mut Running) -> Outcome<()> {
         for event in self.history(running).await? {
             running.take(event);
         }
@@ -251,14 +261,20 @@ impl Platform {
         gone(self.ask(&Call::post(&path, &body, address)).await)
     }
 
-    /// What a session has consumed.
+    /// What a session has consumed, once it does nothing more; as far as it is known where it does not stop.
     ///
     /// # Errors
     /// It cannot be read.
     pub async fn spent(&self, running: &Running) -> Outcome<Spent> {
         let path = format!("/v1/sessions/{}", running.id);
-        let session = self.ask(&Call::get(&path, running.address)).await?;
-        Ok(spent_of(session.get("usage").unwrap_or(&Value::Null)))
+        for tried in 0.. {
+            let session = self.ask(&Call::get(&path, running.address)).await?;
+            if tried + 1 == LOOKS || !is_busy(&session) {
+                return Ok(spent_of(session.get("usage").unwrap_or(&Value::Null)));
+            }
+            self.client.wait(pause(tried)).await;
+        }
+        Ok(Spent::default())
     }
 
     /// Removes a session, ending it first where it runs; one that is gone already is no fault.
@@ -272,8 +288,7 @@ impl Platform {
                 Err(Trouble::Refused(404, _)) => break,
                 other => other?,
             };
-            let status = text_at(&session, "/status").unwrap_or_default();
-            if !matches!(status.as_str(), "running" | "rescheduling") {
+            if !is_busy(&session) {
                 gone(self.ask(&Call::delete(&path, address)).await)?;
                 break;
             }
@@ -296,6 +311,12 @@ impl Running {
         self.address
     }
 
+    /// Whether an event of this id was taken and is still to be handed on.
+    pub fn awaits(&self, id: &str) -> bool {
+        let is_it = |it: &Value| it.get("id").and_then(Value::as_str) == Some(id);
+        self.waiting.iter().any(is_it)
+    }
+
     /// Takes an event nobody has seen. What has no id is only of the moment.
     fn take(&mut self, event: Value) {
         let Some(id) = text_at(&event, "/id") else {
@@ -312,6 +333,12 @@ impl Running {
         self.stream = None;
         self.before_stream = self.seconds;
     }
+}
+
+/// Whether a session does something that has to be ended before it can be removed.
+fn is_busy(session: &Value) -> bool {
+    let status = text_at(session, "/status");
+    matches!(status.as_deref(), Some("running" | "rescheduling"))
 }
 
 /// What a frame of a stream comes to.
@@ -442,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_22_a_session_pins_its_agents_version_and_trap_21_overrides_nothing() {
+    fn trap_22_a_session_pins_its_agents_version_and_overrides_nothing() {
         assert_eq!(
             plan(None)["agent"],
             json!({"type": "agent", "id": "agent_1", "version": 3})

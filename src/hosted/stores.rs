@@ -58,7 +58,7 @@ impl Platform {
             Arc::clone(stores.entry(digest.clone()).or_default())
         };
         let put = cell.get_or_try_init(async || self.put_store(store, "given").await);
-        put.await.cloned()
+        self.needed(put.await.cloned())
     }
 
     /// A store of its own with these bytes; `purpose` tells it from others of the same bytes.

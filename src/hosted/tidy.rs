@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result, without_place},
     files,
     hosted::{
-        Call, MARK, Outcome, PAGE, Platform, dreams, lock, own_address,
+        Call, MARK, Outcome, PAGE, Platform, dreams, id_at, lock, own_address,
         stores::{Manifest, difference, gone},
         text_at,
     },
@@ -36,6 +36,16 @@ pub(super) struct Made {
     /// By id, with what was put there where nobody may have changed it.
     pub stores: BTreeMap<String, Option<Manifest>>,
     pub dreams: BTreeSet<String>,
+}
+
+impl Made {
+    fn things(&self) -> usize {
+        self.agents.len()
+            + self.environments.len()
+            + self.sessions.len()
+            + self.stores.len()
+            + self.dreams.len()
+    }
 }
 
 /// How a run's end went on the platform.
@@ -91,18 +101,11 @@ impl Platform {
     pub async fn begin(self: &Arc<Self>, run: &Digest, folder: &Path) -> Result<()> {
         lock(&self.run).fingerprint = run.to_string();
         let path = folder.join(MARK_FILE);
-        if files::exists(&path) {
-            let file: MarkFile =
-                serde_json::from_str(&files::read_text(&path)?).map_err(|fault| {
-                    Error::integrity("this is not the mark of a run")
-                        .in_file(&path)
-                        .because(without_place(&fault))
-                        .mend("restore the file, or start afresh with another `--out`")
-                })?;
+        if let Some(file) = read(&path)? {
             lock(&self.run).mark = Some(file.mark);
             if !file.is_clean {
-                let doing = "looking for what this run left on the platform";
-                self.gather().await.map_err(|it| it.into_error(doing))?;
+                self.gather_for("looking for what this run left on the platform")
+                    .await?;
                 self.remove(true).await;
             }
         }
@@ -128,6 +131,27 @@ impl Platform {
         Ok(ended)
     }
 
+    /// Removes all that the run of this folder left, and tells how many things that were.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written, or the platform not be asked.
+    pub async fn tidy(self: &Arc<Self>, folder: &Path) -> Result<(usize, Ended)> {
+        let file = read(&folder.join(MARK_FILE))?;
+        let Some(file) = file.filter(|it| !it.is_clean) else {
+            return Ok((0, Ended::default()));
+        };
+        lock(&self.run).mark = Some(file.mark);
+        self.gather_for("looking for what this run left on the platform")
+            .await?;
+        let found = lock(&self.made).things();
+        let ended = self.end(true, Some(folder)).await?;
+        Ok((found.saturating_sub(ended.left.len()), ended))
+    }
+
+    async fn gather_for(&self, doing: &str) -> Result<()> {
+        self.gather().await.map_err(|it| it.into_error(doing))
+    }
+
     /// Finds everything that bears this run's mark.
     async fn gather(&self) -> Outcome<()> {
         let mark = self.mark()?;
@@ -139,12 +163,12 @@ impl Platform {
             Ok(all.into_iter().filter(|it| is_ours(it)).collect())
         };
         for agent in ours("/v1/agents?").await? {
-            let Some(id) = text_at(&agent, "/id") else {
+            let Some(id) = id_at(&agent, "/id") else {
                 continue;
             };
             for session in ours(&format!("/v1/sessions?agent_id={id}&")).await? {
                 let is_practice = text_at(&session, "/metadata/arm").as_deref() == Some("practice");
-                if let Some(id) = text_at(&session, "/id") {
+                if let Some(id) = id_at(&session, "/id") {
                     lock(&self.made).sessions.insert(id, is_practice);
                 }
             }
@@ -152,7 +176,7 @@ impl Platform {
         }
         let mut inputs = BTreeSet::new();
         for store in ours("/v1/memory_stores?").await? {
-            let Some(id) = text_at(&store, "/id") else {
+            let Some(id) = id_at(&store, "/id") else {
                 continue;
             };
             if text_at(&store, "/metadata/purpose").as_deref() == Some("dream-input") {
@@ -166,7 +190,7 @@ impl Platform {
                     continue;
                 }
                 let mut made = lock(&self.made);
-                made.dreams.extend(text_at(&dream, "/id"));
+                made.dreams.extend(id_at(&dream, "/id"));
                 made.stores
                     .extend(dreams::output_of(&dream).map(|it| (it, None)));
             }
@@ -175,7 +199,7 @@ impl Platform {
         let path = format!("/v1/environments?{PAGE}");
         for environment in self.list(&path, address).await? {
             if text_at(&environment, "/name").as_ref() == Some(&name) {
-                let id = text_at(&environment, "/id");
+                let id = id_at(&environment, "/id");
                 lock(&self.made).environments.extend(id);
             }
         }
@@ -213,7 +237,10 @@ impl Platform {
             rest.extend(agents.into_iter().map(Thing::Agent));
         }
         self.remove_all(rest, &mut ended).await;
+        // Whoever goes on with this platform makes what it needs anew.
         lock(&self.stores).clear();
+        lock(&self.agents).clear();
+        *lock(&self.environment) = Arc::default();
         ended
     }
 
@@ -278,6 +305,20 @@ impl Platform {
         }
         Ok(None)
     }
+}
+
+/// The mark kept in a folder, if there is one.
+fn read(path: &Path) -> Result<Option<MarkFile>> {
+    if !files::exists(path) {
+        return Ok(None);
+    }
+    let file = serde_json::from_str(&files::read_text(path)?).map_err(|fault| {
+        Error::integrity("this is not the mark of a run")
+            .in_file(path)
+            .because(without_place(&fault))
+            .mend("restore the file, or start afresh with another `--out`")
+    })?;
+    Ok(Some(file))
 }
 
 fn keep(path: &Path, mark: String, is_clean: bool) -> Result<()> {

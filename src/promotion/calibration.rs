@@ -71,7 +71,7 @@ impl Calibration {
         match read.arms.iter().all(is_possible) {
             true => Ok(read),
             false => Err(
-                Error::input("this calibration counts more right than labelled")
+                Error::input("this calibration counts more right than labelled, or more labels than people write")
                     .in_file(path)
                     .mend(mend),
             ),

@@ -243,7 +243,7 @@ pub fn digest(path: &Path) -> Result<Digest> {
     bytes.truncate(end_of_lines(&bytes));
     let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').skip(1).collect();
     lines.sort_unstable();
-    Ok(Digest::of_parts(lines.into_iter()))
+    Ok(Digest::of_parts(lines))
 }
 
 fn read_lines(

@@ -5,7 +5,7 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
@@ -18,7 +18,9 @@ use crate::{
 };
 
 /// Compression level: transcripts are written once and read rarely.
-const LEVEL: i32 = 3;
+const LEVEL: i32 = 1;
+/// Bytes that wait to be written together.
+const MOST_PENDING: usize = 1 << 20;
 /// Largest pack and largest transcript read, in bytes.
 const LARGEST_PACK: u64 = 64 << 30;
 const LARGEST_TRANSCRIPT: usize = 256 << 20;
@@ -60,10 +62,10 @@ impl Frame {
         &self.digest
     }
 
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes = format!("{} {}\n", self.digest, self.packed.len()).into_bytes();
+    fn write_to(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(self.digest.as_str().as_bytes());
+        bytes.extend_from_slice(format!(" {}\n", self.packed.len()).as_bytes());
         bytes.extend_from_slice(&self.packed);
-        bytes
     }
 }
 
@@ -72,8 +74,10 @@ impl Frame {
 pub struct Pack {
     path: PathBuf,
     appender: Appender,
-    frames: BTreeMap<Digest, (usize, usize)>,
+    frames: HashMap<Digest, (usize, usize)>,
     length: usize,
+    /// Frames that are not written yet.
+    pending: Vec<u8>,
     is_synced: bool,
 }
 
@@ -83,7 +87,7 @@ impl Pack {
     /// # Errors
     /// The file cannot be read or written, or is damaged before its end.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut frames = BTreeMap::new();
+        let mut frames = HashMap::new();
         let mut length = 0;
         if files::exists(path) {
             let bytes = files::read_bytes(path, LARGEST_PACK)?;
@@ -100,6 +104,7 @@ impl Pack {
             appender: Appender::open(path)?,
             frames,
             length,
+            pending: Vec::new(),
             is_synced: true,
         })
     }
@@ -112,13 +117,22 @@ impl Pack {
         if self.frames.contains_key(&frame.digest) {
             return Ok(());
         }
-        let bytes = frame.bytes();
-        self.appender.append(&bytes)?;
-        let end = self.length + bytes.len();
+        let before = self.pending.len();
+        frame.write_to(&mut self.pending);
+        let end = self.length + self.pending.len() - before;
         self.frames
             .insert(frame.digest.clone(), (end - frame.packed.len(), end));
         self.length = end;
         self.is_synced = false;
+        match MOST_PENDING < self.pending.len() {
+            true => self.write_pending(),
+            false => Ok(()),
+        }
+    }
+
+    fn write_pending(&mut self) -> Result<()> {
+        self.appender.append(&self.pending)?;
+        self.pending.clear();
         Ok(())
     }
 
@@ -128,6 +142,7 @@ impl Pack {
     /// The file cannot be written.
     pub fn sync(&mut self) -> Result<()> {
         if !self.is_synced {
+            self.write_pending()?;
             self.appender.sync()?;
             self.is_synced = true;
         }
@@ -138,10 +153,13 @@ impl Pack {
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub fn settle(self) -> Result<()> {
+    pub fn settle(mut self) -> Result<()> {
+        self.write_pending()?;
         let bytes = files::read_bytes(&self.path, LARGEST_PACK)?;
         let mut settled = Vec::with_capacity(bytes.len());
-        for (digest, (from, to)) in &self.frames {
+        let mut frames: Vec<_> = self.frames.iter().collect();
+        frames.sort_unstable();
+        for (digest, (from, to)) in frames {
             settled.extend_from_slice(format!("{digest} {}\n", to - from).as_bytes());
             settled.extend_from_slice(bytes.get(*from..*to).unwrap_or_default());
         }

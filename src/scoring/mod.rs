@@ -2,6 +2,7 @@
 
 mod answers;
 mod canary;
+mod exhibit;
 mod judge;
 mod places;
 mod quotes;
@@ -16,7 +17,8 @@ use crate::{
     environment::Place,
 };
 
-pub use judge::{Exhibit, Hearing, Judge, VOTES};
+pub use exhibit::{Exhibit, Shown};
+pub use judge::{Hearing, Judge, VOTES};
 
 /// What the harness could not judge, in words.
 pub type Fault = String;

@@ -1,9 +1,14 @@
 //! A judge against human labels: agreement, sensitivity and specificity, and what is left of its rates when its errors are
 //! taken out.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::{Confidence, Interval, distributions::normal_upper_quantile, wilson};
+
+/// More labels of a class than people ever write.
+const MOST: u64 = 1_000_000;
 
 /// How a judge fared on things people labelled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,9 +38,11 @@ impl LabelCounts {
         }
     }
 
-    /// Whether the counts can be: no class has more right than labelled.
+    /// Whether the counts can be: no class has more right than labelled, or more labelled than people ever label.
     pub fn are_possible(&self) -> bool {
-        self.true_positive <= self.labelled_positive && self.true_negative <= self.labelled_negative
+        self.true_positive <= self.labelled_positive
+            && self.true_negative <= self.labelled_negative
+            && self.labelled_positive.max(self.labelled_negative) <= MOST
     }
 
     /// Things labelled.
@@ -76,7 +83,7 @@ impl LabelCounts {
     /// Source: Cohen (1960), Educ. Psychol. Meas. 20, 37–46; error by Fleiss, Cohen & Everitt (1969), Psychol. Bull. 72,
     /// 323–327.
     pub fn kappa(&self, confidence: Confidence) -> Option<(f64, Option<Interval>)> {
-        let n = self.labelled() as f64;
+        let n = Some(self.labelled()).filter(|it| 0 < *it)? as f64;
         let missed = self.labelled_positive.checked_sub(self.true_positive)?;
         let invented = self.labelled_negative.checked_sub(self.true_negative)?;
         let table = [
@@ -130,25 +137,27 @@ pub struct CorrectedRate {
     pub interval: Option<Interval>,
 }
 
-/// The true rate behind `positive` of `judged` independent things found met.
+/// The true rate behind a `rate` of things found met, known as if from `judged` independent ones, not necessarily whole.
 ///
 /// `None` where nothing was judged or the judge is no better than guessing. Sources: Rogan & Gladen (1978), Am. J. Epidemiol.
 /// 107, 71–76; interval by Lang & Reiczigel (2014), Prev. Vet. Med. 113, 13–22, the form in Lee et al., arXiv 2511.21140.
 pub fn corrected_rate(
-    positive: u64,
-    judged: u64,
+    rate: f64,
+    judged: f64,
     counts: &LabelCounts,
     confidence: Confidence,
 ) -> Option<CorrectedRate> {
     let youden = counts.informative()?;
-    let rate = share(positive, judged).filter(|it| *it <= 1.0)?;
+    if !(0.0..=1.0).contains(&rate) || judged.partial_cmp(&0.0) != Some(Ordering::Greater) {
+        return None;
+    }
     let estimate = (rate + counts.specificity()? - 1.0) / youden;
     let variance =
-        rate * (1.0 - rate) / judged as f64 + counts.label_variance((estimate, 1.0 - estimate))?;
+        rate * (1.0 - rate) / judged + counts.label_variance((estimate, 1.0 - estimate))?;
     Some(CorrectedRate {
         estimate,
         standard_error: variance.sqrt() / youden,
-        interval: adjusted(rate, judged as f64, counts, confidence),
+        interval: adjusted(rate, judged, counts, confidence),
     })
 }
 
@@ -246,6 +255,56 @@ pub fn corrected_difference_by_arm(
     })
 }
 
+/// A mean, or a mean difference, from a few things people and judge looked at (`labelled`, people's value first) and more
+/// that the judge alone did: what the judge says of all of them, mended by where it was wrong on the few.
+///
+/// The weight of the judge's word is tuned and lies in 0 to 1. `None` without labels, or with nothing judged beside them.
+/// The labelled must be a random part. Source: Angelopoulos et al. (2023), arXiv 2301.09633, tuned as in arXiv 2311.01453.
+pub fn prediction_powered(
+    labelled: &[(f64, f64)],
+    unlabelled: &[f64],
+    confidence: Confidence,
+) -> Option<CorrectedDifference> {
+    let people: Vec<f64> = labelled.iter().map(|(it, _)| *it).collect();
+    let judged: Vec<f64> = labelled.iter().map(|(_, it)| *it).collect();
+    let all: Vec<f64> = judged.iter().chain(unlabelled).copied().collect();
+    let (of_people, of_judge) = (mean(&people)?, mean(&judged)?);
+    let alone = mean(unlabelled)?;
+    let (few, many) = (labelled.len() as f64, unlabelled.len() as f64);
+    let shared: f64 = labelled
+        .iter()
+        .map(|(person, judge)| (person - of_people) * (judge - of_judge))
+        .sum();
+    let spread = variance(&all)?;
+    let weight = match 0.0 < spread {
+        true => (shared / few / ((1.0 + few / many) * spread)).clamp(0.0, 1.0),
+        false => 0.0,
+    };
+    let left: Vec<f64> = labelled
+        .iter()
+        .map(|(person, judge)| person - weight * judge)
+        .collect();
+    let estimate = weight * alone + mean(&left)?;
+    let error = weight * weight * variance(unlabelled)? / many + variance(&left)? / few;
+    let standard_error = error.sqrt();
+    Some(CorrectedDifference {
+        estimate,
+        standard_error,
+        interval: around(estimate, standard_error, confidence),
+    })
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// The mean squared distance from the mean.
+fn variance(values: &[f64]) -> Option<f64> {
+    let middle = mean(values)?;
+    let squares: Vec<f64> = values.iter().map(|it| (it - middle).powi(2)).collect();
+    mean(&squares)
+}
+
 fn around(estimate: f64, error: f64, confidence: Confidence) -> Option<Interval> {
     let reach = normal_upper_quantile(confidence.tail())? * error;
     (0.0 < reach).then_some(Interval {
@@ -280,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_perfect_judge_needs_no_correction() {
-        let corrected = corrected_rate(12, 40, &counts(50, 50, 50, 50), NINETY_FIVE).unwrap();
+        let corrected = corrected_rate(0.3, 40.0, &counts(50, 50, 50, 50), NINETY_FIVE).unwrap();
         assert!((corrected.estimate - 0.3).abs() < 1e-12);
         let difference =
             corrected_difference(0.2, 0.05, &counts(50, 50, 50, 50), NINETY_FIVE).unwrap();
@@ -293,13 +352,16 @@ mod tests {
     #[test]
     fn a_judge_that_guesses_corrects_nothing() {
         let guesser = counts(25, 50, 25, 50);
-        assert_eq!(corrected_rate(12, 40, &guesser, NINETY_FIVE), None);
+        assert_eq!(corrected_rate(0.3, 40.0, &guesser, NINETY_FIVE), None);
         assert_eq!(corrected_difference(0.2, 0.05, &guesser, NINETY_FIVE), None);
         assert_eq!(
-            corrected_rate(12, 40, &LabelCounts::default(), NINETY_FIVE),
+            corrected_rate(0.3, 40.0, &LabelCounts::default(), NINETY_FIVE),
             None
         );
-        assert_eq!(corrected_rate(0, 0, &counts(9, 9, 9, 9), NINETY_FIVE), None);
+        assert_eq!(
+            corrected_rate(0.0, 0.0, &counts(9, 9, 9, 9), NINETY_FIVE),
+            None
+        );
     }
 
     #[test]

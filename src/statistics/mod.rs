@@ -31,7 +31,7 @@ pub use fisher::fisher_greater;
 pub use foldover::{Contrast, Effect, Fit, FoldoverPair, LearningEffect, contrasts, regress};
 pub use labelled::{
     CorrectedDifference, CorrectedRate, LabelCounts, corrected_difference,
-    corrected_difference_by_arm, corrected_rate,
+    corrected_difference_by_arm, corrected_rate, prediction_powered,
 };
 pub use multiplicity::{benjamini_hochberg, holm};
 pub use paired::{Method, PairedDifference, exact_fallback, paired_difference};

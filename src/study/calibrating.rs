@@ -92,6 +92,7 @@ pub fn judged(labels: &[Label]) -> Vec<Judged<'_>> {
         .filter_map(|it| {
             Some(Judged {
                 item: &it.item,
+                task: &it.task,
                 arm: &it.arm,
                 human: it.human,
                 judge: it.judge?,

@@ -62,7 +62,7 @@ pub(super) async fn dream_over(
         }
     };
     observe(&Event::Dreamed {
-        sessions: sessions.len(),
+        sessions: dream.sessions as usize,
         learnings: memory::learnings(&dream.store).learnings.len(),
     });
     Ok(Some(dream))

@@ -7,6 +7,7 @@ mod canaries;
 pub mod conclusion;
 mod dreaming;
 pub mod gating;
+pub mod labelling;
 pub mod plan;
 pub mod promoting;
 pub mod rows;
@@ -114,12 +115,7 @@ async fn play_through(
 ) -> Result<Option<Finished>> {
     let mut journal = Journal::resume(&journal::path_in(folder), &asked.fingerprint())?;
     let mut pack = Pack::open(&transcripts::path_in(folder))?;
-    let mut bench = Bench::new(
-        Arc::clone(&asked.suite),
-        Arc::clone(&asked.agent),
-        asked.seed,
-    )?;
-    bench.judged_by(asked.judge.clone());
+    let mut bench = bench_of(asked)?;
     let stored = add_store(&mut bench, "stored", asked.suite.memory.clone())?;
     let (mut dream, mut practised) = (None, Vec::new());
     if asked.memory.is_none() && asked.wants("dreamed") {
@@ -175,6 +171,14 @@ async fn play_through(
         dream,
         candidate: roster.attributed,
     }))
+}
+
+/// The suite set up for play, with whom was asked for.
+fn bench_of(asked: &Asked) -> Result<Bench> {
+    let (suite, agent) = (Arc::clone(&asked.suite), Arc::clone(&asked.agent));
+    let mut bench = Bench::new(suite, agent, asked.seed)?;
+    bench.judged_by(asked.judge.clone());
+    Ok(bench)
 }
 
 /// Attributes what the dream dropped beside what it wrote, where it dropped anything.

@@ -44,10 +44,10 @@ fn table(has_judge: bool) -> String {
 }
 
 /// The program with a key that is none and a server of the test's own.
-fn with_server(folder: &Path, arguments: &[&str], server: &Server) -> Said {
+fn with_server(folder: &Path, words: &str, server: &Server) -> Said {
     let mut command = command(
         folder,
-        arguments.iter().chain(&["--base-url", &server.address]),
+        words.split(' ').chain(["--base-url", &server.address]),
     );
     command.env("ANTHROPIC_API_KEY", "sk-test");
     end(command.spawn().unwrap())
@@ -75,7 +75,8 @@ fn a_table_with_the_judges_findings_needs_no_judge_and_no_key() {
          dreamed memory: 110 of 150 judged; without the judge's errors 76 % (95 % interval 60 % to 93 %; by its own labels)\n\
          dreamed memory against no memory: +32 points as judged, over 150 items judged under both\n  \
          without the judge's errors, where they are alike in both: +42 points (95 % interval +30 to +53)\n  \
-         each by its own labels: +37 points (95 % interval +19 to +55)\n"
+         each by its own labels: +37 points (95 % interval +19 to +55)\n  \
+         by people's labels, with what the judge found of the rest: +35 points (95 % interval +25 to +44)\n"
     );
     // Whose they are must be said before anything may rest on them.
     let said = say(
@@ -132,17 +133,8 @@ fn what_the_table_lacks_is_asked_for_and_arms_are_not_shown() {
         said.talk
     );
     let server = Server::start(|seen, _| honest(seen));
-    let words = [
-        "judge",
-        "calibrate",
-        "--labels",
-        "labels.csv",
-        "--judge",
-        "anthropic:m",
-        "--out",
-        "c.json",
-    ];
-    let said = with_server(folder.path(), &words, &server);
+    let words = "judge calibrate --labels labels.csv --judge anthropic:m --out c.json";
+    let said = with_server(folder.path(), words, &server);
     assert_eq!(said.code, Some(0), "{}", said.talk);
     assert!(
         said.answer
@@ -162,152 +154,178 @@ fn what_the_table_lacks_is_asked_for_and_arms_are_not_shown() {
     }
 }
 
-/// A finished run of the fees behind an honest judge, its gate not asked yet.
-fn played(folder: &Path, server: &Server) {
-    write_suite(&folder.join("fees"), 2, 40);
-    let words = [
-        "run",
-        "fees",
-        "--agent",
-        "anthropic:m",
-        "--dreamer",
-        "null",
-        "--judge",
-        "anthropic:m",
-        "--arms",
-        "bare,stored,dreamed",
-        "--repeats",
-        "1",
-        "--pairs",
-        "120",
-        "--out",
-        "run",
-        "--quiet",
-    ];
-    let said = with_server(folder, &words, server);
-    assert_eq!(said.code, Some(0), "{}", said.talk);
-}
-
-fn calibrate(folder: &Path, server: &Server, table: &str, votes: &str) {
-    fs::write(folder.join("labels.csv"), table).unwrap();
-    let words = [
-        "judge",
-        "calibrate",
-        "--labels",
-        "labels.csv",
-        "--judge",
-        "anthropic:m",
-        "--judge-votes",
-        votes,
-        "--out",
-        "c.json",
-    ];
-    let said = with_server(folder, &words, server);
-    assert_eq!(said.code, Some(0), "{}", said.talk);
-}
-
-#[test]
-fn a_judge_without_a_calibration_that_fits_informs_and_does_not_gate() {
-    let folder = TemporaryFolder::create("calibrated").unwrap();
-    let folder = folder.path();
+/// A finished run of the fees behind an honest judge, under a policy that lets doubt pass.
+fn played(folder: &Path) -> Server {
     let server = Server::start(|seen, _| match asks(seen) {
         Asks::Judge => honest(seen),
         Asks::Agent => clerk(seen),
         Asks::Dreamer => Act::Drop,
     });
-    played(folder, &server);
-    // A policy that lets doubt pass lets no such judge pass.
-    let policy = say(folder, ["policy"])
-        .answer
-        .replace("baseline = \"stored\"", "baseline = \"bare\"");
-    let lenient = policy.replace("inconclusive = \"inconclusive\"", "inconclusive = \"pass\"");
-    assert_ne!(policy, lenient);
-    fs::write(folder.join("policy.toml"), lenient).unwrap();
-    let gate = |more: &[&str]| {
-        let words = ["gate", "run", "--policy", "policy.toml"];
-        say(folder, words.iter().chain(more))
-    };
-    let said = gate(&[]);
-    assert_eq!(said.code, Some(3), "{}{}", said.answer, said.talk);
-    assert!(
-        said.answer
-            .contains("a judge without a calibration file may inform but not gate"),
-        "{}",
-        said.answer
-    );
-    let store = ["promote", "run", "--to", "store", "--policy", "policy.toml"];
+    write_suite(&folder.join("fees"), 2, 40);
     fs::create_dir(folder.join("store")).unwrap();
-    let promoted = say(folder, store);
-    assert_eq!(
-        promoted.code,
-        Some(3),
-        "{}{}",
-        promoted.answer,
-        promoted.talk
+    let words = "run fees --agent anthropic:m --dreamer null --judge anthropic:m --arms bare,stored,dreamed --repeats 1 \
+                 --pairs 120 --out run --quiet";
+    let said = with_server(folder, words, &server);
+    assert_eq!(said.code, Some(0), "{}", said.talk);
+    let policy = say(folder, ["policy"]).answer;
+    let lenient = policy
+        .replace("baseline = \"stored\"", "baseline = \"bare\"")
+        .replace("inconclusive = \"inconclusive\"", "inconclusive = \"pass\"");
+    fs::write(folder.join("policy.toml"), lenient).unwrap();
+    server
+}
+
+fn calibrate(folder: &Path, server: &Server, table: &str, votes: u32) {
+    fs::write(folder.join("labels.csv"), table).unwrap();
+    let words = format!(
+        "judge calibrate --labels labels.csv --judge anthropic:m --judge-votes {votes} --out c.json"
     );
-    assert!(
-        promoted
-            .answer
-            .contains("no learning was promoted: rubrics are judged by"),
-        "{}",
-        promoted.answer
-    );
-    // Another judge's calibration is none.
-    calibrate(folder, &server, &table(false), "5");
-    let said = gate(&["--calibration", "c.json"]);
-    assert_eq!(said.code, Some(3));
-    assert!(
-        said.answer
-            .contains("the calibration is of another judge or prompt"),
-        "{}",
-        said.answer
-    );
-    // A judge that guesses is none either.
-    calibrate(
+    let said = with_server(folder, &words, server);
+    assert_eq!(said.code, Some(0), "{}", said.talk);
+}
+
+/// Runs it and asserts its exit code and a part of its answer.
+fn expect(folder: &Path, words: &str, code: i32, part: &str) {
+    let said = say(folder, words.split(' '));
+    let told = format!("{}{}", said.answer, said.talk);
+    assert_eq!(said.code, Some(code), "{told}");
+    assert!(said.answer.contains(part), "{told}");
+}
+
+const GATE: &str = "gate run --policy policy.toml";
+const PROMOTE: &str = "promote run --to store --policy policy.toml";
+
+#[test]
+fn a_judge_without_a_calibration_that_fits_informs_and_does_not_gate() {
+    let folder = TemporaryFolder::create("calibrated").unwrap();
+    let folder = folder.path();
+    let server = played(folder);
+    let without = "a judge without a calibration file may inform but not gate";
+    expect(folder, GATE, 3, without);
+    expect(
         folder,
-        &server,
-        &table(false)
-            .replace(",not met,", ",x,")
-            .replace(",met,", ",not met,")
-            .replace(",x,", ",met,"),
-        "3",
+        PROMOTE,
+        3,
+        "no learning was promoted: rubrics are judged by",
     );
-    let said = gate(&["--calibration", "c.json"]);
-    assert!(
-        said.answer
-            .contains("do not show that the judge is better than guessing"),
-        "{}",
-        said.answer
+    let with = format!("{GATE} --calibration c.json");
+    calibrate(folder, &server, &table(false), 5);
+    expect(
+        folder,
+        &with,
+        3,
+        "the calibration is of another judge or prompt",
     );
-    calibrate(folder, &server, &table(false), "3");
-    let said = gate(&["--calibration", "c.json"]);
-    assert_eq!(said.code, Some(0), "{}{}", said.answer, said.talk);
-    assert!(
-        said.answer
-            .contains("of what people found met it agreed on 60 of 60"),
-        "{}",
-        said.answer
+    let turned_round = table(false)
+        .replace(",not met,", ",x,")
+        .replace(",met,", ",not met,")
+        .replace(",x,", ",met,");
+    calibrate(folder, &server, &turned_round, 3);
+    expect(
+        folder,
+        &with,
+        3,
+        "do not show that the judge is better than guessing",
     );
-    let words = store.iter().chain(&["--calibration", "c.json"]);
-    let promoted = say(folder, words);
-    assert_eq!(
-        promoted.code,
-        Some(0),
-        "{}{}",
-        promoted.answer,
-        promoted.talk
+    assert!(!folder.join("store/notes.md").exists());
+}
+
+#[test]
+fn a_calibrated_judge_gates_and_promotes() {
+    let folder = TemporaryFolder::create("calibrated").unwrap();
+    let folder = folder.path();
+    let server = played(folder);
+    calibrate(folder, &server, &table(false), 3);
+    let fared = "of what people found met it agreed on 60 of 60";
+    expect(folder, &format!("{GATE} --calibration c.json"), 0, fared);
+    expect(
+        folder,
+        &format!("{PROMOTE} --calibration c.json"),
+        0,
+        "1 learning",
     );
-    assert!(
-        folder.join("store/notes.md").exists(),
-        "{}",
-        promoted.answer
-    );
+    assert!(folder.join("store/notes.md").exists());
     let report = fs::read_to_string(folder.join("run/report.md")).unwrap();
     assert!(report.contains("The judge of the rubrics, apart from the attempts"));
+    // What a run was given is kept with it.
+    let words = "run fees --agent anthropic:m --dreamer null --judge anthropic:m --calibration c.json --arms bare,dreamed \
+                 --repeats 1 --pairs 0 --policy policy.toml --out other --quiet";
+    let said = with_server(folder, words, &server);
+    assert_eq!(said.code, Some(0), "{}", said.talk);
+    fs::remove_file(folder.join("c.json")).unwrap();
+    expect(folder, "gate other --policy policy.toml", 0, fared);
+    let judged = server
+        .seen()
+        .into_iter()
+        .filter(|it| asks(it) == Asks::Judge);
     assert!(
-        !server
-            .seen()
-            .iter()
-            .any(|it| asks(it) == Asks::Judge && first_message(it).contains("autumn"))
+        judged
+            .map(|it| first_message(&it))
+            .all(|it| !it.contains("autumn"))
+    );
+}
+
+#[test]
+fn people_label_a_run_blind_and_the_key_brings_arm_and_judge_back() {
+    let folder = TemporaryFolder::create("calibrated").unwrap();
+    let folder = folder.path();
+    let server = played(folder);
+    expect(
+        folder,
+        "judge labels run --out t.csv --key k.csv --per-arm 30",
+        0,
+        "60 trials to label: t.csv",
+    );
+    let table = fs::read_to_string(folder.join("t.csv")).unwrap();
+    assert!(table.starts_with("item,criterion,text,brief,calls,answer,human\nw001,names the day,The answer names the day.,"));
+    for word in ["bare", "dreamed", "autumn"] {
+        assert!(!table.contains(word), "{word}");
+    }
+    // People find met what names the day, but for one slip.
+    let labelled: Vec<String> = table
+        .lines()
+        .map(|line| {
+            match (
+                line.strip_suffix(','),
+                line.contains("30 June") && !line.starts_with("w001"),
+            ) {
+                (Some(line), true) => format!("{line},met"),
+                (Some(line), false) => format!("{line},not met"),
+                (None, _) => line.to_owned(),
+            }
+        })
+        .collect();
+    fs::write(folder.join("t.csv"), labelled.join("\n")).unwrap();
+    let asked = server.seen().len();
+    let words = "judge calibrate --labels t.csv --key k.csv --judge anthropic:m --out c.json";
+    let said = with_server(folder, words, &server);
+    assert_eq!(said.code, Some(0), "{}", said.talk);
+    assert!(
+        said.answer
+            .contains("dreamed memory against no memory: +100 points as judged, over 40 items"),
+        "{}",
+        said.answer
+    );
+    assert_eq!(
+        server.seen().len(),
+        asked,
+        "what the run found is not asked again"
+    );
+    expect(
+        folder,
+        &format!("{GATE} --calibration c.json"),
+        0,
+        "of what people found met it agreed on",
+    );
+    let other = with_server(
+        folder,
+        &words.replace("--out", "--judge-votes 5 --out"),
+        &server,
+    );
+    assert_eq!(other.code, Some(6));
+    assert!(
+        other.talk.contains("the judge of this key is another one"),
+        "{}",
+        other.talk
     );
 }

@@ -135,6 +135,11 @@ pub fn model(server: &Server, change: impl Fn(&mut Settings)) -> Model {
     Model::new(choice, settings).unwrap()
 }
 
+/// A model behind a server that fails often.
+pub fn patient(server: &Server) -> Model {
+    model(server, |it| it.tries = 12)
+}
+
 /// A judge behind the server.
 pub fn judge(server: &Server) -> Arc<Judge> {
     Arc::new(Judge::new(model(server, |_| {}), 3).unwrap())
@@ -183,4 +188,31 @@ pub fn play(asked: &Asked, folder: &TemporaryFolder) -> dreameval::error::Result
     let (earlier, mut observe) = (Earlier::default(), |_: &Event| {});
     let played = study::run_reusing(asked, &earlier, &place, &pace, &mut observe);
     runtime.block_on(played).map(Option::unwrap)
+}
+
+/// The same suite with a store that knows no better than the agent.
+pub const STALE: &str = "- Fees are due on 1 May.\n- Write to clients in plain words.\n";
+
+/// A dreamer that learns the day from every session it reads, and knows what is stale.
+pub fn dreams(seen: &Seen) -> Act {
+    let (system, message) = (seen.body["system"].to_string(), first_message(seen));
+    let reply = if system.contains("You read transcripts") {
+        let read = Regex::new("session (S[0-9]+):").unwrap();
+        let sessions: Vec<&str> = read
+            .captures_iter(&message)
+            .map(|it| it.get(1).unwrap().as_str())
+            .collect();
+        json!({"lessons": [{"kind": "preference", "lesson": "Fees are due on 30 June; say the day.", "sessions": sessions}]})
+    } else if system.contains("lessons that were drawn") {
+        json!({"lessons": [{"kind": "preference", "lesson": "Fees are due on 30 June; say the day.", "of": ["X1", "X2"]}]})
+    } else if system.contains("You write the memory") {
+        json!({"learnings": [{"shape": "playbook", "name": "Name the day fees are due", "when": "a client asks when",
+            "roles": ["clerk"], "body": "Fees are due on 30 June; say the day.", "lessons": ["X1"]}]})
+    } else {
+        json!({"memory": [
+            {"id": "L1", "do": "supersede", "by": "N1", "why": "the sessions show another day"},
+            {"id": "L2", "do": "keep", "why": "nothing new touches it"},
+        ]})
+    };
+    says(&format!("Here it is:\n{reply}"))
 }

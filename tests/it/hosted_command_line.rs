@@ -14,7 +14,7 @@ use crate::{
 fn run(folder: &Path, platform: &Platform, more: &[&str]) -> Command {
     let suite = post_room().display().to_string();
     let mut arguments = vec!["run", &suite, "--out", "run", "--preset", "smoke"];
-    arguments.extend(["--pairs", "4", "--base-url", &platform.address]);
+    arguments.extend(["--base-url", &platform.address]);
     arguments.extend(more);
     with_key(command(folder, arguments))
 }
@@ -28,11 +28,15 @@ fn said(mut command: Command) -> Said {
     end(command.spawn().unwrap())
 }
 
-const BOTH: [&str; 4] = [
+const BOTH: [&str; 8] = [
     "--agent",
     "hosted:claude-opus-5",
     "--dreamer",
     "hosted:claude-opus-5",
+    "--pairs",
+    "0",
+    "--arms",
+    "bare,dreamed",
 ];
 
 #[test]
@@ -103,7 +107,7 @@ fn a_killed_run_is_cleaned_up_by_its_resume() {
 fn a_hosted_dream_over_sessions_played_elsewhere_is_refused_with_the_way_out() {
     let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
     let folder = TemporaryFolder::create("hosted").unwrap();
-    let ran = said(run(folder.path(), &platform, &BOTH[2..]));
+    let ran = said(run(folder.path(), &platform, &BOTH[2..4]));
     assert_eq!(ran.code, Some(2), "{}", ran.talk);
     assert!(ran.talk.contains("was played by `embedded"), "{}", ran.talk);
     assert!(
@@ -166,6 +170,48 @@ fn dream_alone_reads_a_run_that_waits_and_leaves_nothing_of_its_own() {
     let left = platform.counts().left;
     assert_eq!(left["session"].len(), sessions);
     assert!(!left.contains_key("memory_store") && !left.contains_key("dream"));
+
+    // Whoever will not resume it, tidies up.
+    let tidied = said(with_key(command(folder.path(), ["tidy", "run"])));
+    assert_eq!(tidied.code, Some(0), "{}", tidied.talk);
+    // Its sessions, an agent and an environment.
+    assert_eq!(
+        tidied.answer,
+        "removed 18 things of this run from the platform\n"
+    );
+    assert_eq!(platform.counts().left, [].into());
+    let again = said(with_key(command(folder.path(), ["tidy", "run"])));
+    assert_eq!(
+        again.answer,
+        "removed 0 things of this run from the platform\n"
+    );
+}
+
+#[test]
+fn a_recorded_run_is_replayed_without_a_key_or_a_platform() {
+    let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let recorded = [&BOTH[..], &["--record", "tapes.jsonl"]].concat();
+    let ran = said(run(folder.path(), &platform, &recorded));
+    assert_eq!(ran.code, Some(0), "{}", ran.talk);
+    drop(platform);
+    let suite = post_room().display().to_string();
+    let mut arguments = vec!["run", &suite, "--out", "again", "--preset", "smoke"];
+    arguments.extend(BOTH);
+    arguments.extend(["--replay", "tapes.jsonl"]);
+    let mut replayed = command(folder.path(), arguments);
+    replayed.env_remove("ANTHROPIC_API_KEY");
+    let replayed = said(replayed);
+    assert_eq!(replayed.code, Some(0), "{}", replayed.talk);
+    for file in [
+        "evidence.json",
+        "hosted.json",
+        "report.html",
+        "transcripts/pack",
+    ] {
+        let bytes = |run: &str| fs::read(folder.path().join(run).join(file)).unwrap();
+        assert!(bytes("run") == bytes("again"), "{file}");
+    }
 }
 
 #[test]
@@ -196,4 +242,22 @@ fn doctor_looks_at_each_part_of_the_platform_and_makes_nothing() {
     let mut other = command(folder.path(), arguments);
     other.env("ANTHROPIC_API_KEY", "sk-ant-other");
     assert_eq!(said(other).code, Some(5));
+}
+
+#[test]
+fn a_night_on_the_platform_ends_with_nothing_left_there() {
+    let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let suite = post_room().display().to_string();
+    let mut arguments = vec!["cycle", &suite, "--store", "store", "--base-url"];
+    arguments.extend([platform.address.as_str(), "--preset", "smoke"]);
+    arguments.extend(&BOTH[..4]);
+    let ran = said(with_key(command(folder.path(), arguments)));
+    assert!(
+        [Some(0), Some(3)].contains(&ran.code),
+        "{:?} {}",
+        ran.code,
+        ran.talk
+    );
+    assert_eq!(platform.counts().left, [].into());
 }

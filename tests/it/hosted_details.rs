@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use dreameval::{dreaming::hosted::INSTRUCTIONS, files::TemporaryFolder};
+use dreameval::{domain::halt::Why, dreaming::hosted::INSTRUCTIONS, files::TemporaryFolder};
 use serde_json::{Value, json};
 
 use crate::{
@@ -77,7 +77,14 @@ fn a_dream_is_shown_the_practice_sessions_and_what_to_look_for() {
     let nights = seen.lock().unwrap();
     let night = &nights[0];
     assert_eq!((nights.len(), night.sessions.len()), (1, 8));
-    assert_eq!(night.instructions.as_deref(), Some(INSTRUCTIONS));
+    let told = night.instructions.as_deref().unwrap();
+    let verdicts = told.strip_prefix(INSTRUCTIONS).unwrap();
+    assert_eq!(verdicts.matches(": completed").count(), 4, "{verdicts}");
+    assert_eq!(
+        verdicts.matches(": not completed (wanting: ").count(),
+        4,
+        "{verdicts}"
+    );
     assert_eq!(night.model, "claude-opus-5");
     let is_tool = |it: &Value| it["type"] == "agent.custom_tool_use";
     assert!(
@@ -216,4 +223,69 @@ fn a_dream_that_writes_nothing_leaves_an_empty_store_and_says_what_it_dropped() 
     let dream = finished.dream.unwrap();
     assert!(dream.store.entries.is_empty());
     assert!(!dream.changes.is_empty());
+}
+
+#[test]
+fn an_agent_the_platform_refuses_ends_the_run_before_a_trial_is_spoilt() {
+    let platform = setup().start();
+    let refused = Fault::Refuse(400, "invalid_request_error".to_owned(), None, None);
+    platform.misbehave(When::next("POST", "/v1/agents").times(999), refused);
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let set = Set::of(&platform.address);
+    let ran = set.run(folder.path());
+    assert!(ran.finished.unwrap().is_none());
+    let Some(Why::Down(told)) = set.settings.halt.why() else {
+        panic!("it goes on");
+    };
+    assert!(
+        told.starts_with("the platform answered 400: invalid_request_error"),
+        "{told}"
+    );
+    let journal = std::fs::read_to_string(folder.path().join("journal.jsonl")).unwrap();
+    assert_eq!(journal.lines().count(), 1);
+    assert_eq!(platform.counts().left, [].into());
+}
+
+#[test]
+fn a_stream_that_falls_silent_is_opened_anew_until_there_is_something_to_read() {
+    let platform = Setup::new()
+        .script(|_| vec![Step::Pause(Duration::from_millis(1200)), Step::say("late")])
+        .pace(|pace| pace.ping = Duration::from_secs(60))
+        .start();
+    let mut set = Set::of(&platform.address);
+    set.settings.idle = Duration::from_millis(300);
+    let trial = set.trial("bare");
+    assert_eq!(trial.broken(), "");
+    let streams = platform
+        .log()
+        .into_iter()
+        .filter(|it| it.path.ends_with("/stream"));
+    assert!(3 <= streams.count());
+    // A session that stays silent is lost in the end, and removed.
+    let platform = Setup::new()
+        .script(|_| vec![Step::Hold])
+        .pace(|pace| pace.ping = Duration::from_secs(60))
+        .start();
+    set.base_url.clone_from(&platform.address);
+    set.settings.idle = Duration::from_millis(20);
+    let told = set.trial("bare").broken();
+    assert!(
+        told.ends_with("told nothing new on 20 streams in a row"),
+        "{told}"
+    );
+    assert_eq!(platform.counts().left.get("session"), None);
+}
+
+#[test]
+fn under_the_newer_version_the_key_goes_as_a_bearer_token_and_is_part_of_the_name() {
+    let platform = setup().start();
+    let mut set = Set::of(&platform.address);
+    set.version = "2026-10-21".to_owned();
+    assert_eq!(set.trial("stored").broken(), "");
+    for logged in platform.log() {
+        assert!(logged.headers["authorization"].starts_with("Bearer "));
+        assert_eq!(logged.headers.get("x-api-key"), None);
+    }
+    let name = set.asked().agent.name();
+    assert_eq!(name, "hosted:claude-opus-5 hosted/1 version=2026-10-21");
 }

@@ -2,7 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,11 +14,13 @@ use dreameval::{
     domain::halt::{Halt, Why},
     files::TemporaryFolder,
     http::Clock,
+    runner::Pace,
+    study,
 };
 
 use crate::{
     hosted_room::{Set, clerk, dream, is_whole, rate, setup},
-    platform::{Counts, Ending, Fault, Logged, Platform, Setup, When},
+    platform::{Counts, Ending, Fault, Logged, Platform, Setup, Step, When},
 };
 
 /// Completed trials by arm, and what was made.
@@ -183,6 +189,31 @@ fn a_stopped_run_cancels_its_dream_and_dreams_on_resume() {
     assert_eq!(platform.counts().left, [].into());
 }
 
+/// A run that dies as soon as something is so: nothing of it is cleaned up.
+fn killed_when(set: &Set, folder: &Path, is_so: impl Fn() -> bool) {
+    let asked = set.asked();
+    std::fs::create_dir_all(folder.join("transcripts")).unwrap();
+    let pace = Pace {
+        workers: set.workers,
+        halt: Arc::default(),
+        purse: None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut unheard = |_: &_| ();
+    let run = study::run(&asked, folder, &pace, &mut unheard);
+    let killed = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    runtime.block_on(async {
+        tokio::select! { _ = run => panic!("it ended"), () = killed => {} }
+    });
+}
+
 #[test]
 fn what_a_killed_run_left_is_found_by_its_mark_and_removed_on_resume() {
     let platform = setup().pace(|pace| pace.polls_tick = false).start();
@@ -190,33 +221,7 @@ fn what_a_killed_run_left_is_found_by_its_mark_and_removed_on_resume() {
     let path = folder.path().to_owned();
     let mut set = Set::of(&platform.address);
     set.settings.clock = Clock::wall();
-    // A run that dies in its dream: nothing of it is cleaned up.
-    std::thread::scope(|scope| {
-        let doomed = scope.spawn(|| {
-            let asked = set.asked();
-            std::fs::create_dir_all(path.join("transcripts")).unwrap();
-            let pace = dreameval::runner::Pace {
-                workers: 8,
-                halt: Arc::default(),
-                purse: None,
-            };
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            let mut unheard = |_: &_| ();
-            let run = dreameval::study::run(&asked, &path, &pace, &mut unheard);
-            let killed = async {
-                while platform.requests("POST", "/v1/dreams") == 0 {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-            };
-            runtime.block_on(async {
-                tokio::select! { _ = run => panic!("it ended"), () = killed => {} }
-            });
-        });
-        doomed.join().unwrap();
-    });
+    killed_when(&set, &path, || platform.requests("POST", "/v1/dreams") == 1);
     let left = platform.counts().left;
     assert!(left.contains_key("memory_store") && left.contains_key("dream"));
     let begun = || {
@@ -226,6 +231,12 @@ fn what_a_killed_run_left_is_found_by_its_mark_and_removed_on_resume() {
     };
     let practised = begun();
 
+    // Its dream goes on meanwhile, and writes a store that bears no mark.
+    platform.tick(&left["dream"][0], 3);
+    assert_eq!(
+        platform.counts().left["memory_store"].len(),
+        left["memory_store"].len() + 1
+    );
     platform.pace(|pace| pace.polls_tick = true);
     let finished = Set::of(&platform.address).run(&path).finished();
     assert_eq!(platform.counts().left, [].into());
@@ -248,4 +259,29 @@ fn what_cannot_be_removed_is_named() {
     assert_eq!(ended.left.len(), 1);
     let told = format!("environment {environment} (the platform answered 403: ");
     assert!(ended.left[0].starts_with(&told), "{:?}", ended.left);
+}
+
+#[test]
+fn a_session_that_a_killed_run_left_half_played_is_not_taken_for_a_new_one() {
+    let holds = Arc::new(AtomicBool::new(true));
+    let own = Arc::clone(&holds);
+    let platform = Setup::new()
+        .script(move |scene| match own.load(Ordering::Relaxed) {
+            true => vec![Step::Hold],
+            false => clerk(scene),
+        })
+        .dream(dream)
+        .start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let mut set = Set::of(&platform.address);
+    set.workers = 1;
+    killed_when(&set, folder.path(), || {
+        platform.requests("GET", "/v1/sessions/") > 1
+    });
+    holds.store(false, Ordering::Relaxed);
+    // The first session of the resumed run is of the same trial, and its creation is lost on the way.
+    platform.misbehave(When::next("POST", "/v1/sessions"), Fault::DropBefore);
+    let finished = set.run(folder.path()).finished();
+    assert!(finished.records.iter().all(is_whole));
+    assert_eq!(platform.counts().left, [].into());
 }

@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 use crate::{
-    platform::{Dreamt, KEY, Night, Scene, Setup, Step},
+    platform::{Dreamt, KEY, Night, Platform as Stub, Scene, Setup, Step},
     program::post_room,
 };
 
@@ -45,6 +45,7 @@ pub struct Set {
     pub arms: Vec<String>,
     pub seconds: u32,
     pub base_url: String,
+    pub version: String,
     pub workers: usize,
 }
 
@@ -69,6 +70,7 @@ impl Set {
             arms: ["bare", "stored", "dreamed"].map(str::to_owned).to_vec(),
             seconds: 60,
             base_url: address.to_owned(),
+            version: Connection::default().version,
             workers: 8,
         }
     }
@@ -77,6 +79,7 @@ impl Set {
         let connection = Connection {
             base_url: Some(self.base_url.clone()),
             key: Some(Secret::new(KEY)),
+            version: self.version.clone(),
             ..Connection::default()
         };
         Arc::new(Platform::new(connection, self.settings.clone()).unwrap())
@@ -203,6 +206,13 @@ impl Set {
         assert_eq!(played.len(), times);
         played
     }
+}
+
+/// The first trial under arm `stored` of a model that does this at once.
+pub fn after(steps: Vec<Step>) -> (Trial, Stub) {
+    let platform = Stub::start(move |_| steps.clone());
+    let trial = Set::of(&platform.address).trial("stored");
+    (trial, platform)
 }
 
 fn unpacked(frame: &Frame) -> Session {

@@ -1,13 +1,6 @@
 //! The traps of the managed-agents platform, by their numbers, one attempt or one store at a time.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use dreameval::{
     agents::hosted::Rubric,
@@ -23,19 +16,12 @@ use dreameval::{
 use serde_json::{Value, json};
 
 use crate::{
-    hosted_room::{Set, Trial, clerk, dream, setup},
+    hosted_room::{Set, after, clerk, setup},
     platform::{
         AGENT_MEMORY, DREAMING, Dreamt, Fault, MANAGED_AGENTS, Platform, Setup, Step,
         Stop as Reason, Verdict, When,
     },
 };
-
-/// The first trial under arm `stored` of a model that does this at once.
-fn after(steps: Vec<Step>) -> (Trial, Platform) {
-    let platform = Platform::start(move |_| steps.clone());
-    let trial = Set::of(&platform.address).trial("stored");
-    (trial, platform)
-}
 
 fn whole_run() -> Platform {
     let platform = setup().start();
@@ -65,11 +51,28 @@ fn trap_01_every_request_of_a_run_has_the_betas_its_path_asks_for() {
 }
 
 #[test]
-fn trap_02_nothing_is_patched_or_put_and_trap_09_no_stream_is_made_up() {
+fn trap_02_nothing_is_patched_or_put() {
     for logged in whole_run().log() {
         assert!(["GET", "POST", "DELETE"].contains(&logged.method.as_str()));
         assert!(logged.status < 400, "{} {}", logged.method, logged.path);
-        assert!(!logged.path.contains("/threads"));
+    }
+}
+
+#[test]
+fn trap_09_the_streams_that_are_opened_are_those_there_are() {
+    let log = whole_run().log();
+    let streams: Vec<&str> = log
+        .iter()
+        .map(|it| it.path.as_str())
+        .filter(|it| it.ends_with("/stream"))
+        .collect();
+    assert!(!streams.is_empty());
+    for path in streams {
+        let parts: Vec<&str> = path.split('/').skip(1).collect();
+        assert!(
+            matches!(parts[..], ["v1", "sessions", _, "events", "stream"]),
+            "{path}"
+        );
     }
 }
 
@@ -183,7 +186,7 @@ fn trap_10_the_partial_store_of_a_failed_dream_is_neither_read_nor_left() {
 }
 
 #[test]
-fn trap_11_sessions_may_come_back_in_another_order_and_trap_19_no_output_file_is_waited_for() {
+fn trap_11_sessions_go_out_in_plan_order_whatever_order_they_come_back_in() {
     let platform = whole_run();
     let ids: Vec<Vec<String>> = platform
         .log()
@@ -199,6 +202,16 @@ fn trap_11_sessions_may_come_back_in_another_order_and_trap_19_no_output_file_is
     // They went out in plan order, and came back sorted.
     assert_eq!(ids.len(), 1);
     assert!(!ids[0].is_sorted() && ids[0].len() == 8, "{ids:?}");
+}
+
+#[test]
+fn trap_19_an_answer_is_what_was_said_and_no_output_file_is_waited_for() {
+    let (trial, platform) = after(vec![
+        Step::Output("answer.txt".to_owned(), "41".to_owned()),
+        Step::say("thinking aloud"),
+        Step::say("42"),
+    ]);
+    assert_eq!(trial.record.stop, Some(Stop::Finished));
     assert_eq!(platform.requests("GET", "/v1/files"), 0);
 }
 
@@ -355,7 +368,18 @@ fn trap_18_an_outcome_begins_the_work_alone_and_its_verdicts_are_kept_apart() {
 }
 
 #[test]
-fn trap_20_and_21_agents_have_no_subagents_and_their_effort_is_their_own() {
+fn trap_20_no_agent_has_subagents_or_workflows() {
+    let log = whole_run().log();
+    let made = log
+        .iter()
+        .filter(|it| it.path == "/v1/agents" && it.method == "POST");
+    let bodies: Vec<&Value> = made.map(|it| &it.body).collect();
+    assert_eq!(bodies.len(), 1);
+    assert_eq!(bodies[0].get("multiagent"), None);
+}
+
+#[test]
+fn trap_21_effort_is_the_agents_own_and_no_session_overrides_it() {
     let platform = setup().start();
     let mut set = Set::of(&platform.address);
     set.choice.effort = Some("low".to_owned());
@@ -471,90 +495,4 @@ fn trap_31_listings_are_read_to_their_last_page() {
     let folder = TemporaryFolder::create("hosted").unwrap();
     Set::of(&other.address).run(folder.path()).finished();
     assert_eq!(platform.counts().made, other.counts().made);
-}
-
-#[test]
-fn limits_of_the_brief_end_a_session_that_goes_on_and_on() {
-    let platform = Platform::start(|scene| {
-        let call = |it: usize| {
-            Step::custom(
-                "open",
-                json!({"on": format!("nothing-{it}"), "viewer": "text"}),
-            )
-        };
-        (0..5).map(|it| call(it + scene.turn)).collect()
-    });
-    let trial = Set::of(&platform.address).trial("bare");
-    let usage = trial.record.usage.unwrap();
-    assert_eq!(
-        (trial.record.stop, usage.steps, usage.tool_errors),
-        (Some(Stop::Steps), Some(12), Some(12))
-    );
-    assert_eq!(platform.counts().left.get("session"), None);
-
-    let platform =
-        Platform::start(|_| vec![Step::Pause(Duration::from_secs(20)), Step::say("late")]);
-    let mut set = Set::of(&platform.address);
-    set.seconds = 1;
-    let trial = set.trial("bare");
-    assert_eq!(trial.record.stop, Some(Stop::Seconds), "{}", trial.broken());
-    assert_eq!(platform.counts().left.get("session"), None);
-}
-
-#[test]
-fn confirmations_are_given_for_reading_and_for_nothing_else() {
-    let (trial, _) = after(vec![
-        Step::Ask("read", json!({"file_path": "/x"}), "it says x".to_owned()),
-        Step::Ask("bash", json!({"command": "rm -r /"}), "gone".to_owned()),
-        Step::say("well"),
-    ]);
-    assert_eq!(trial.broken(), "");
-    let told: Vec<&Value> = trial
-        .events
-        .iter()
-        .filter(|it| it["type"] == "user.tool_confirmation")
-        .map(|it| &it["result"])
-        .collect();
-    assert_eq!(told, ["allow", "deny"]);
-}
-
-#[test]
-fn a_store_that_somebody_changes_meanwhile_is_found_out() {
-    let platform = setup().start();
-    let other = Fault::edit(|body| {
-        let items = body["data"].as_array_mut().into_iter().flatten();
-        for item in items.filter(|it| it["path"] == "/notes.md") {
-            item["content_sha256"] = json!("0".repeat(64));
-        }
-    });
-    // The first look at a store is that of whoever put it.
-    let listing = When::next("GET", "/memories").after(2).times(999);
-    platform.misbehave(listing, other);
-    let folder = TemporaryFolder::create("hosted").unwrap();
-    let mut set = Set::of(&platform.address);
-    set.arms = vec!["bare".to_owned(), "stored".to_owned()];
-    let told = set.run(folder.path()).error();
-    assert!(
-        told.starts_with("error: 1 store on the platform is not what was put there"),
-        "{told}"
-    );
-}
-
-#[test]
-fn a_dream_whose_input_changed_is_refused() {
-    let platform = Setup::new().script(clerk).dream(dream).start();
-    let seen = AtomicUsize::new(0);
-    let other = Fault::edit(move |body| {
-        let items = body["data"].as_array_mut().into_iter().flatten();
-        for item in items.filter(|it| it["path"] == "/notes.md" && it["content"].is_string()) {
-            // Whole exports: the input before, the output, the input after.
-            if seen.fetch_add(1, Ordering::Relaxed) == 2 {
-                item["path"] = json!("/moved.md");
-            }
-        }
-    });
-    platform.misbehave(When::next("GET", "/memories").times(999), other);
-    let folder = TemporaryFolder::create("hosted").unwrap();
-    let told = Set::of(&platform.address).run(folder.path()).error();
-    assert!(told.contains("changed its input store"), "{told}");
 }

@@ -21,6 +21,8 @@ mod canaries;
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]
+mod chat_dreams;
+#[cfg(test)]
 mod chat_models;
 #[cfg(test)]
 mod command_line;
@@ -40,6 +42,8 @@ mod example;
 mod fresh_worlds;
 #[cfg(test)]
 mod gating;
+#[cfg(test)]
+mod hosted_attempts;
 #[cfg(test)]
 mod hosted_command_line;
 #[cfg(test)]

@@ -7,8 +7,10 @@ use dreameval::domain::id::Digest;
 use dreameval::draw::Key;
 use dreameval::error::Result;
 use dreameval::files::TemporaryFolder;
+use dreameval::formats::labels::{read_labels, unblind};
 use dreameval::formats::suite::load_suite;
 use dreameval::formats::transcript::read_session;
+use dreameval::promotion::calibration::Calibration;
 use dreameval::promotion::policy::{DEFAULT_POLICY, Policy};
 use dreameval::runner::journal::{self, Journal};
 use dreameval::study::asked::RunFile;
@@ -111,6 +113,51 @@ fn mutated_run_files_are_read_or_refused() {
     mutate(31, whole.as_bytes(), |bytes| {
         text(bytes, |text| {
             RunFile::parse(text, Path::new("run.json")).map(|_| ())
+        })
+    });
+}
+
+#[test]
+fn mutated_rubrics_are_read_or_refused() {
+    let folder = TemporaryFolder::create("mutated").unwrap();
+    let place = folder.path().join("suite.toml");
+    let whole = "format = 1\nname = \"s\"\nabout = \"x\"\n[[task]]\nid = \"a\"\nfamily = \"f\"\nsplit = \"test\"\nprompt = \"x\"\n\
+                 grade.rubric.criteria = [{ name = \"n\", text = \"It says {{x}}.\", events = true }, { name = \"m\", text = \"t\" }]\n";
+    mutate(37, whole.as_bytes(), |bytes| {
+        let _ = fs::remove_file(&place);
+        fs::write(&place, bytes).unwrap();
+        load_suite(folder.path(), None).map(|_| ())
+    });
+}
+
+#[test]
+fn mutated_labels_and_keys_are_read_or_refused() {
+    let table = "item,criterion,human,arm,judge,answer\nw1,says it,met,bare,no,\"a, b\"\nw2,says it,,dreamed,1,c\n";
+    let path = Path::new("l.csv");
+    mutate(41, table.as_bytes(), |bytes| {
+        read_labels(bytes, path).map(|_| ())
+    });
+    let key = "item,criterion,of,task,arm,judge,judge_digest\nw1,says it,a-0,a,bare,met,d\nw2,says it,a-0,a,dreamed,not met,d\n";
+    mutate(43, key.as_bytes(), |bytes| {
+        let mut labels = read_labels(table.as_bytes(), path)?;
+        unblind(&mut labels, bytes, Path::new("k.csv")).map(|_| ())
+    });
+}
+
+#[test]
+fn mutated_calibrations_are_read_or_refused() {
+    let digest = Digest::of(b"judge");
+    let counts = "{\"true_positive\":9,\"labelled_positive\":10,\"true_negative\":8,\"labelled_negative\":9}";
+    let whole = format!(
+        "{{\"format\":1,\"judge\":\"m\",\"judge_digest\":\"{digest}\",\"labels\":\"{digest}\",\"asked\":0,\"given\":19,\
+         \"criteria\":[\"n\"],\"arms\":[{{\"arm\":\"bare\",\"criteria\":{counts},\"items\":{counts}}}]}}"
+    );
+    mutate(47, whole.as_bytes(), |bytes| {
+        text(bytes, |text| {
+            let read = Calibration::parse(text, Path::new("c.json"))?;
+            // Whatever counts are read, everything said of them is said without a panic.
+            let _ = (read.doubts(), read.objection(&digest, ["bare", "dreamed"]));
+            Ok(())
         })
     });
 }

@@ -248,7 +248,7 @@ mod tests {
         assert!(header.starts_with("run,suite,task,family,role,split,repeat,seed,arm,"));
         assert_eq!(
             cells,
-            ",,a,a,,,0,,bare,,,,,,,,,,,,,,,,,,,,,\"[\"\"n-1\"\",\"\"n-2\"\"]\",,,,,,\n"
+            ",,a,a,,,0,,bare,,,,,,,,,,,,,,,,,,,,,,,,\"[\"\"n-1\"\",\"\"n-2\"\"]\",,,,,,\n"
         );
     }
 }

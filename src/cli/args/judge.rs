@@ -28,8 +28,32 @@ pub struct JudgeCommandArgs {
 /// What can be done with a judge.
 #[derive(Debug, Clone, Subcommand)]
 pub enum JudgeAction {
+    /// Draw work of a finished run for people to label, blind to arm and judge
+    Labels(LabelsArgs),
     /// Hold a judge against human labels
     Calibrate(Box<CalibrateArgs>),
+}
+
+/// `judge labels`.
+#[derive(Debug, Clone, Args)]
+pub struct LabelsArgs {
+    /// The run's folder
+    pub run: PathBuf,
+    /// The table for people, who fill in its column `human`
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// The key to it, which tells arm and judge; nobody who labels should see it
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// The arms the work is drawn from
+    #[arg(long, value_delimiter = ',', default_value = "bare,dreamed")]
+    pub arms: Vec<String>,
+    /// Pieces of work of each arm, at most
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub per_arm: u32,
+    /// Seed of the draw
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// `judge calibrate`.
@@ -38,6 +62,9 @@ pub struct CalibrateArgs {
     /// A table of labels: item, criterion, human, and where known arm, judge, text, brief, answer, calls (docs/judges.md)
     #[arg(long, value_name = "FILE")]
     pub labels: PathBuf,
+    /// The key `judge labels` wrote with the table
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
     #[command(flatten)]
     /// Who judges.
     pub judge: JudgeArgs,

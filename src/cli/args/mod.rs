@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::{exit::Exit, speech};
 
-pub use judge::{CalibrateArgs, JudgeAction, JudgeArgs, JudgeCommandArgs};
+pub use judge::{CalibrateArgs, JudgeAction, JudgeArgs, JudgeCommandArgs, LabelsArgs};
 
 /// Measures whether dreaming helps AI agents, and which of the learnings earned it.
 #[derive(Debug, Clone, Parser)]
@@ -49,6 +49,8 @@ pub enum Command {
     Judge(JudgeCommandArgs),
     /// Play one trial of a run again and print its transcript
     Replay(ReplayArgs),
+    /// Remove what a run left on the managed-agents platform, when it will not be resumed
+    Tidy(TidyArgs),
     /// Print the default policy
     Policy,
 }
@@ -85,9 +87,13 @@ pub struct RunArgs {
     #[arg(long, default_value = "embedded")]
     pub agent: String,
     /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
-    /// and hoarder (appends every lesson), hosted:MODEL (docs/hosted.md), or command:PROGRAM
+    /// and hoarder (appends every lesson), anthropic:MODEL or openai:MODEL (docs/judges.md), hosted:MODEL
+    /// (docs/hosted.md), or command:PROGRAM
     #[arg(long, default_value = "embedded")]
     pub dreamer: String,
+    /// What a dreaming model is told besides, 1 to 4096 characters
+    #[arg(long, value_name = "FILE")]
+    pub instructions: Option<PathBuf>,
     /// Give programs this environment variable, too; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,
@@ -141,7 +147,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "RUN")]
     pub reuse: Vec<PathBuf>,
     /// Continue the run in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "pass_env", "delivery", "sandbox", "base_url", "models", "record", "replay", "judge", "judge_votes", "calibration", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "instructions", "pass_env", "delivery", "sandbox", "base_url", "models", "record", "replay", "judge", "judge_votes", "calibration", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
     pub resume: Option<PathBuf>,
     /// Print what would be played, and spend nothing
     #[arg(long)]
@@ -265,10 +271,13 @@ pub struct DreamArgs {
     /// Where the new store goes; must be new or empty
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Who dreams: embedded, the controls null, shuffler and hoarder, hosted:MODEL (docs/hosted.md), or
-    /// command:PROGRAM (docs/programs.md)
+    /// Who dreams: embedded, the controls null, shuffler and hoarder, anthropic:MODEL or openai:MODEL (docs/judges.md),
+    /// hosted:MODEL (docs/hosted.md), or command:PROGRAM (docs/programs.md)
     #[arg(long, default_value = "embedded")]
     pub dreamer: String,
+    /// What a dreaming model is told besides, 1 to 4096 characters
+    #[arg(long, value_name = "FILE")]
+    pub instructions: Option<PathBuf>,
     /// Give a dreaming program this environment variable, too; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,
@@ -351,14 +360,18 @@ pub struct CycleArgs {
     #[arg(long, value_name = "DIR")]
     pub runs: Option<PathBuf>,
     /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step),
-    /// anthropic:MODEL or openai:MODEL (docs/models.md), or command:PROGRAM, which is run for each attempt
-    /// (docs/programs.md)
+    /// anthropic:MODEL or openai:MODEL (docs/models.md), hosted:MODEL (docs/hosted.md), or command:PROGRAM, which is run
+    /// for each attempt (docs/programs.md)
     #[arg(long, default_value = "embedded")]
     pub agent: String,
     /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
-    /// and hoarder (appends every lesson), hosted:MODEL (docs/hosted.md), or command:PROGRAM
+    /// and hoarder (appends every lesson), anthropic:MODEL or openai:MODEL (docs/judges.md), hosted:MODEL
+    /// (docs/hosted.md), or command:PROGRAM
     #[arg(long, default_value = "embedded")]
     pub dreamer: String,
+    /// What a dreaming model is told besides, 1 to 4096 characters
+    #[arg(long, value_name = "FILE")]
+    pub instructions: Option<PathBuf>,
     /// Give programs this environment variable, too; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,
@@ -527,6 +540,13 @@ pub struct ReplayArgs {
     pub run: PathBuf,
     /// The trial's number in the plan, as in trials.csv
     pub trial: u32,
+}
+
+/// `tidy`.
+#[derive(Debug, Clone, Args)]
+pub struct TidyArgs {
+    /// The run's folder
+    pub run: PathBuf,
 }
 
 /// Reads the process's arguments; help, version and mistakes are printed here.

@@ -31,8 +31,10 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
     };
     let mut tally = Tally::default();
     let runtime = runtime()?;
-    let canaries = suite.split(Split::Canary).count();
-    for task in &suite.tasks {
+    let judged = left_to_a_judge(&suite);
+    let canaries = suite.split(Split::Canary);
+    let canaries = canaries.filter(|(_, it)| !is_judged(it)).count();
+    for task in suite.tasks.iter().filter(|it| !is_judged(it)) {
         let scene = Arc::new(Scene::new(world, &task.brief)?);
         let key = Key::root(args.seed).word(task.id.as_str());
         if task.split == Split::Canary {
@@ -67,13 +69,30 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
                 .completed,
         );
     }
-    let tasks = suite.tasks.len() - canaries;
+    let tasks = suite.tasks.len() - judged - canaries;
     speech::answer(&tally.tell(tasks, canaries));
     Ok(if tally.is_proven(tasks) {
         Exit::Done
     } else {
         Exit::Failed
     })
+}
+
+fn is_judged(task: &Task) -> bool {
+    !task.grader.judged().is_empty()
+}
+
+/// How many tasks no script can prove, told where there are any.
+fn left_to_a_judge(suite: &Suite) -> usize {
+    let judged = suite.tasks.iter().filter(|it| is_judged(it)).count();
+    if 0 < judged {
+        speech::answer(&format!(
+            "{} left to the judge of a rubric, which no script proves: hold it against people's labels with `judge \
+             calibrate`",
+            count(judged, "task")
+        ));
+    }
+    judged
 }
 
 #[derive(Debug, Default)]

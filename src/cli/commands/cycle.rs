@@ -254,6 +254,7 @@ fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Re
         world_seed: args.world_seed,
         agent: args.agent.clone(),
         dreamer: args.dreamer.clone(),
+        instructions: settle::instructions(args.instructions.as_deref())?,
         pass_env: settle::passed(&args.pass_env)?,
         delivery: args.room.delivery.clone(),
         sandbox: args.room.sandbox,

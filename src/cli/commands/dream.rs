@@ -9,7 +9,7 @@ use crate::{
     cli::{
         args::DreamArgs,
         commands::{
-            reach::{Reach, names_hosted},
+            reach::{Reach, names_hosted, names_model},
             run::listen,
             runtime, settle,
         },
@@ -72,14 +72,22 @@ pub fn dream(args: &DreamArgs) -> Result<Exit> {
 /// The dream of whoever was typed. What it made on the managed-agents platform is removed, however it went.
 fn slept(args: &DreamArgs, sessions: &[Session], store: &Store) -> Result<Dream> {
     let word = &args.dreamer;
+    let instructions = settle::instructions(args.instructions.as_deref())?;
+    if names_model(word) {
+        let halt = Arc::new(Halt::default());
+        let reach = Reach::new(&settle::network(&args.models), word, &halt)?;
+        let dreamer = reach.dreamer(word, instructions, 1)?;
+        return runtime()?.block_on(dreamer.dream(sessions, store));
+    }
     if !names_hosted(word) {
+        settle::check_uninstructed(word, instructions.as_ref())?;
         let dreamer = settle::dreamer(word, &settle::passed(&args.pass_env)?, 1)?;
         return runtime()?.block_on(dreamer.dream(sessions, store));
     }
     let halt = Arc::new(Halt::default());
     let reach = Reach::new(&settle::network(&args.models), word, &halt)?;
     let platform = reach.platform(word)?;
-    let dreamer = reach.hosted_dreamer(word, &platform)?;
+    let dreamer = reach.hosted_dreamer(word, &platform, instructions)?;
     runtime()?.block_on(async {
         tokio::spawn(listen(Arc::clone(&halt)));
         let dream = dreamer.dream(sessions, store).await;

@@ -5,8 +5,12 @@ use std::sync::Arc;
 use crate::{
     analysis::judged::{ArmLabels, ArmRate, JudgedEffect, arm_labels, arm_rates, effect, pooled},
     cli::{
-        args::{CalibrateArgs, JudgeAction, JudgeCommandArgs},
-        commands::{reach::Reach, runtime, settle},
+        args::{CalibrateArgs, JudgeAction, JudgeCommandArgs, LabelsArgs},
+        commands::{
+            reach::Reach,
+            report::{again, read_run_file},
+            runtime, settle,
+        },
         exit::Exit,
         speech,
     },
@@ -17,11 +21,15 @@ use crate::{
     },
     error::{Error, Result, count},
     files,
-    formats::labels::{Label, read_labels},
+    formats::labels::{Label, read_labels, unblind},
     promotion::figures::{arm_words, percent, points, range},
+    runner::transcripts,
     scoring::Judge,
     statistics::{Confidence, CorrectedDifference, Interval, LabelCounts},
-    study::calibrating::{self, Asking},
+    study::{
+        calibrating::{self, Asking},
+        labelling::{self, Draw},
+    },
 };
 
 /// Largest table of labels, in bytes.
@@ -31,13 +39,52 @@ const NINETY_FIVE: Confidence = Confidence::NINETY_FIVE;
 /// Does what was asked with a judge.
 pub fn judge(args: &JudgeCommandArgs) -> Result<Exit> {
     match &args.action {
+        JudgeAction::Labels(args) => labels(args),
         JudgeAction::Calibrate(args) => calibrate(args),
     }
+}
+
+fn labels(args: &LabelsArgs) -> Result<Exit> {
+    let file = read_run_file(&args.run)?;
+    let runtime = runtime()?;
+    let (asked, finished) = again(&file, &args.run, &runtime)?;
+    let library = transcripts::library_of(&args.run);
+    let judge = asked.judge.as_ref().map(|it| it.digest()).ok_or_else(|| {
+        Error::usage("nothing in this run was judged")
+            .mend("name a run of a suite with `grade.rubric`")
+    })?;
+    let draw = Draw {
+        arms: &args.arms,
+        per_arm: args.per_arm as usize,
+        seed: args.seed,
+    };
+    let blind = runtime.block_on(labelling::draw(
+        &finished,
+        &draw,
+        (&judge, library.as_ref()),
+    ))?;
+    files::write(&args.out, blind.table.as_bytes())?;
+    files::write(&args.key, blind.key.as_bytes())?;
+    let (out, key) = (args.out.display(), args.key.display());
+    speech::answer(&format!(
+        "{} to label: {out}\nkey, for nobody who labels: {key}\nnext: have people write `met` or `not met` under `human`, \
+         then dreameval judge calibrate --labels {out} --key {key} --judge MODEL --out calibration.json",
+        count(blind.works, "trial")
+    ));
+    Ok(Exit::Done)
 }
 
 fn calibrate(args: &CalibrateArgs) -> Result<Exit> {
     let bytes = files::read_bytes(&args.labels, LARGEST)?;
     let mut labels = read_labels(&bytes, &args.labels)?;
+    let by = match &args.key {
+        Some(key) => Some(unblind(
+            &mut labels,
+            &files::read_bytes(key, LARGEST)?,
+            key,
+        )?),
+        None => None,
+    };
     if labels.iter().all(|it| it.human.is_none()) {
         return Err(Error::input("nobody has labelled anything in this table")
             .in_file(&args.labels)
@@ -45,6 +92,15 @@ fn calibrate(args: &CalibrateArgs) -> Result<Exit> {
     }
     let missing = labels.iter().filter(|it| it.judge.is_none()).count();
     let judge = named(args, missing)?;
+    if let (Some(judge), Some(by)) = (&judge, &by)
+        && judge.digest().as_str() != by
+    {
+        return Err(Error::integrity(format!(
+            "the judge of this key is another one than `{}`",
+            judge.name()
+        ))
+        .mend("name the model, votes and address that the run was judged with"));
+    }
     let asking = match (&judge, missing) {
         (Some(judge), 1..) => {
             runtime()?.block_on(calibrating::ask(judge, &mut labels, args.jobs as usize))?
@@ -221,6 +277,13 @@ fn differs([candidate, baseline]: [&str; 2], found: &JudgedEffect) -> Vec<String
     }));
     let by_arm = found.corrected_by_arm.as_ref();
     lines.extend(by_arm.map(|it| format!("  each by its own labels: {}", told(it))));
+    let powered = found.powered.as_ref();
+    lines.extend(powered.map(|it| {
+        format!(
+            "  by people's labels, with what the judge found of the rest: {}",
+            told(it)
+        )
+    }));
     lines
 }
 

@@ -19,6 +19,7 @@ mod review;
 mod room;
 mod run;
 mod settle;
+mod tidy;
 
 use crate::{
     cli::{args::Command, exit::Exit, speech},
@@ -43,6 +44,7 @@ pub fn run(command: Command) -> Result<Exit> {
         Command::Judge(args) => judge::judge(&args),
         Command::Report(args) => report::report(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Tidy(args) => tidy::tidy(&args),
         Command::Policy => {
             speech::answer(DEFAULT_POLICY);
             Ok(Exit::Done)

@@ -310,6 +310,15 @@ fn reproduce(asked: &Asked) -> String {
         Some(memory) => add("memory", memory.clone()),
         None => add("dreamer", shell_word(&typed.dreamer)),
     }
+    if let Some(judge) = &typed.judge {
+        add("judge", shell_word(judge));
+    }
+    if let Some(votes) = typed.judge_votes {
+        add("judge-votes", votes.to_string());
+    }
+    if let Some(calibration) = &typed.calibration {
+        add("calibration", calibration.clone());
+    }
     add("arms", typed.arms.join(","));
     add("repeats", typed.repeats.to_string());
     add("pairs", typed.pairs.to_string());

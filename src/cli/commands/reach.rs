@@ -161,9 +161,19 @@ impl Reach {
     ///
     /// # Errors
     /// No model is named.
-    pub fn hosted_dreamer(&self, word: &str, platform: &Arc<Platform>) -> Result<HostedDreamer> {
+    pub fn hosted_dreamer(
+        &self,
+        word: &str,
+        platform: &Arc<Platform>,
+        instructions: Option<String>,
+    ) -> Result<HostedDreamer> {
         let choice = self.hosted(word)?.choice;
-        HostedDreamer::new(Arc::clone(platform), choice.model, None, choice.prices)
+        HostedDreamer::new(
+            Arc::clone(platform),
+            choice.model,
+            instructions,
+            choice.prices,
+        )
     }
 
     fn hosted(&self, word: &str) -> Result<Listed> {

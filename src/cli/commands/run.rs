@@ -189,7 +189,8 @@ pub fn pace(asked: &Asked, jobs: Option<u32>, bounds: &BoundArgs, halt: Arc<Halt
         true => REMOTE,
         false => std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let is_free = asked.agent.is_repeatable() && asked.judge.is_none();
+    let is_free =
+        asked.agent.is_repeatable() && asked.judge.is_none() && asked.dreamer.is_repeatable();
     let most = bounds.max_cost.filter(|_| !is_free);
     Pace {
         workers: jobs.map_or(usual, |jobs| jobs as usize),

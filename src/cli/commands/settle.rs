@@ -60,6 +60,7 @@ pub fn typed(args: &RunArgs) -> Result<Typed> {
         dreamer: args.dreamer.clone(),
         delivery: args.room.delivery.clone(),
         sandbox: args.room.sandbox,
+        instructions: instructions(args.instructions.as_deref())?,
         pass_env: passed(&args.pass_env)?,
         judge: args.judge.judge.clone(),
         judge_votes: args.judge.judge_votes,
@@ -146,13 +147,7 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
     let platform = platform(&typed, halt)?;
     let mut asked = Asked {
         agent: fitting_agent((&typed, halt), &suite, &way, platform.as_ref())?,
-        dreamer: match &platform {
-            Some(platform) if names_hosted(&typed.dreamer) => {
-                let reach = Reach::new(&typed.network, &typed.dreamer, halt)?;
-                Arc::new(reach.hosted_dreamer(&typed.dreamer, platform)?)
-            }
-            _ => dreamer(&typed.dreamer, &typed.pass_env, typed.seed)?,
-        },
+        dreamer: fitting_dreamer(&typed, &way, halt, platform.as_ref())?,
         platform,
         suite,
         judge: None,
@@ -174,8 +169,11 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
     Ok(asked)
 }
 
-/// The arms that were typed: built-in names, and stores with names of their own.
-fn arms(typed: &[String]) -> Result<(Vec<String>, Vec<(ArmName, Store)>)> {
+/// Built-in arms by name, and stores with names of their own.
+type Arms = (Vec<String>, Vec<(ArmName, Store)>);
+
+/// The arms that were typed.
+fn arms(typed: &[String]) -> Result<Arms> {
     let (mut arms, mut extra) = (Vec::new(), Vec::new());
     for arm in typed {
         match arm.split_once('=') {
@@ -237,9 +235,15 @@ pub fn calibration(path: &Path) -> Result<Calibration> {
 /// removed together.
 fn platform(typed: &Typed, halt: &Arc<Halt>) -> Result<Option<Arc<Platform>>> {
     let words = [&typed.agent, &typed.dreamer];
-    let word = words.into_iter().find(|it| names_hosted(it));
-    word.map(|word| Reach::new(&typed.network, word, halt)?.platform(word))
-        .transpose()
+    let Some(word) = words.into_iter().find(|it| names_hosted(it)) else {
+        return Ok(None);
+    };
+    let mut network = typed.network.clone();
+    if !first_model(typed).is_empty() {
+        // It is meant for the agent or the judge, and for another provider.
+        network.base_url = None;
+    }
+    Reach::new(&network, word, halt)?.platform(word).map(Some)
 }
 
 /// The agent that was typed, if it can play this suite.
@@ -261,6 +265,53 @@ fn fitting_agent(
                 .mend("name another suite, or play this one with `--agent embedded`"),
         ),
     }
+}
+
+/// The dreamer that was typed, if it takes what it is to be told.
+fn fitting_dreamer(
+    typed: &Typed,
+    way: &Reach,
+    halt: &Arc<Halt>,
+    platform: Option<&Arc<Platform>>,
+) -> Result<Arc<dyn Dreamer>> {
+    let (word, instructions) = (typed.dreamer.as_str(), typed.instructions.clone());
+    match platform {
+        Some(platform) if names_hosted(word) => {
+            let reach = Reach::new(&typed.network, word, halt)?;
+            Ok(Arc::new(reach.hosted_dreamer(
+                word,
+                platform,
+                instructions,
+            )?))
+        }
+        _ if names_model(word) => Ok(Arc::new(way.dreamer(word, instructions, typed.seed)?)),
+        _ => {
+            check_uninstructed(word, instructions.as_ref())?;
+            dreamer(word, &typed.pass_env, typed.seed)
+        }
+    }
+}
+
+/// Only models are told anything.
+///
+/// # Errors
+/// Another dreamer is.
+pub fn check_uninstructed(word: &str, instructions: Option<&String>) -> Result<()> {
+    match instructions {
+        None => Ok(()),
+        Some(_) => Err(
+            Error::usage(format!("the dreamer `{word}` takes no instructions"))
+                .mend("leave out `--instructions`, or name a model as `--dreamer`"),
+        ),
+    }
+}
+
+/// What a dreaming model is told besides.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn instructions(path: Option<&Path>) -> Result<Option<String>> {
+    path.map(files::read_text).transpose()
 }
 
 /// The run of a folder again, with the stores it was given as they were then.
@@ -344,11 +395,13 @@ const AGENTS: [&str; 6] = [
     "command:PROGRAM",
 ];
 /// Dreamers by name; programs beside them.
-const DREAMERS: [&str; 6] = [
+const DREAMERS: [&str; 8] = [
     "embedded",
     "null",
     "shuffler",
     "hoarder",
+    "anthropic:MODEL",
+    "openai:MODEL",
     "hosted:MODEL",
     "command:PROGRAM",
 ];

@@ -73,8 +73,15 @@ impl ChatDreamer {
         let written = night.drafts(&few, sessions).await?;
         let old = learnings(store).learnings;
         let review = night.review(&old, &written).await?;
-        let usage = (!night.tally.is_empty()).then(|| night.tally.usage());
-        Ok(self.dream_of(sessions, store, (&few, &written, &review), usage))
+        let usage = match night.tally.is_empty() {
+            // Nobody was asked, so nobody was paid.
+            true => Usage {
+                cost_usd: Some(0.0),
+                ..Usage::default()
+            },
+            false => night.tally.usage(),
+        };
+        Ok(self.dream_of(sessions, store, (&few, &written, &review), Some(usage)))
     }
 
     fn dream_of(

@@ -2,10 +2,11 @@
 
 use dreameval::statistics::{
     LabelCounts, corrected_difference, corrected_difference_by_arm, corrected_rate,
+    prediction_powered,
 };
 use serde_json::Value;
 
-use crate::oracle::{Table, confidence, count, number};
+use crate::oracle::{Table, confidence, count, list, number};
 
 fn counts(input: &Value) -> LabelCounts {
     LabelCounts {
@@ -21,8 +22,9 @@ fn rates_without_the_judges_errors_agree_with_table_17() {
     let mut table = Table::read("17_judge");
     for case in &table.cases("rg-") {
         let input = &case["input"];
-        let (positive, judged) = (count(&input["judge_positive"]), count(&input["judged"]));
-        let found = corrected_rate(positive, judged, &counts(input), confidence(case)).unwrap();
+        let (positive, judged) = (number(&input["judge_positive"]), number(&input["judged"]));
+        let found =
+            corrected_rate(positive / judged, judged, &counts(input), confidence(case)).unwrap();
         table.check(case, "point", Some(found.estimate));
         table.check(case, "se_delta", Some(found.standard_error));
         table.check_interval(case, "lang_reiczigel", found.interval);
@@ -37,7 +39,21 @@ fn rates_without_the_judges_errors_agree_with_table_17() {
         table.check(case, "se_delta", Some(found.standard_error));
         table.check_interval(case, "ci", found.interval);
     }
-    assert_eq!(table.compared, 6 * 4 + 4 * 5);
+    for case in &table.cases("ppi-") {
+        let input = &case["input"];
+        let (people, judge) = (
+            list(&input["labelled"], number),
+            list(&input["judge_on_labelled"], number),
+        );
+        let labelled: Vec<(f64, f64)> = people.into_iter().zip(judge).collect();
+        let unlabelled = list(&input["judge_on_unlabelled"], number);
+        let found = prediction_powered(&labelled, &unlabelled, confidence(case)).unwrap();
+        let want = &case["expected"]["ppi_tuned"];
+        table.compare(case, "estimate", &want["estimate"], Some(found.estimate));
+        table.compare(case, "se", &want["se"], Some(found.standard_error));
+        table.compare_interval(case, "ci", &want["ci"], found.interval);
+    }
+    assert_eq!(table.compared, 6 * 4 + 4 * 5 + 5 * 4);
 }
 
 #[test]

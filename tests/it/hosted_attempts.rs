@@ -1,0 +1,129 @@
+//! How attempts and dreams on the platform end: by limits, with confirmations, with calls that were lost, and with stores
+//! that are not what they were.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use dreameval::{domain::trial::Stop, files::TemporaryFolder};
+use serde_json::{Value, json};
+
+use crate::{
+    hosted_room::{Set, after, clerk, dream, setup},
+    platform::{Fault, Platform, Setup, Step, When},
+};
+
+#[test]
+fn limits_of_the_brief_end_a_session_that_goes_on_and_on() {
+    let platform = Platform::start(|scene| {
+        let call = |it: usize| {
+            Step::custom(
+                "open",
+                json!({"on": format!("nothing-{it}"), "viewer": "text"}),
+            )
+        };
+        (0..5).map(|it| call(it + scene.turn)).collect()
+    });
+    let trial = Set::of(&platform.address).trial("bare");
+    let usage = trial.record.usage.unwrap();
+    assert_eq!(
+        (trial.record.stop, usage.steps, usage.tool_errors),
+        (Some(Stop::Steps), Some(12), Some(12))
+    );
+    assert_eq!(platform.counts().left.get("session"), None);
+
+    let platform =
+        Platform::start(|_| vec![Step::Pause(Duration::from_secs(20)), Step::say("late")]);
+    let mut set = Set::of(&platform.address);
+    set.seconds = 1;
+    let trial = set.trial("bare");
+    assert_eq!(trial.record.stop, Some(Stop::Seconds), "{}", trial.broken());
+    assert_eq!(platform.counts().left.get("session"), None);
+}
+
+#[test]
+fn confirmations_are_given_for_reading_and_for_nothing_else() {
+    let (trial, _) = after(vec![
+        Step::Ask("read", json!({"file_path": "/x"}), "it says x".to_owned()),
+        Step::Ask("bash", json!({"command": "rm -r /"}), "gone".to_owned()),
+        Step::say("well"),
+    ]);
+    assert_eq!(trial.broken(), "");
+    let told: Vec<&Value> = trial
+        .events
+        .iter()
+        .filter(|it| it["type"] == "user.tool_confirmation")
+        .map(|it| &it["result"])
+        .collect();
+    assert_eq!(told, ["allow", "deny"]);
+}
+
+#[test]
+fn a_store_that_somebody_changes_meanwhile_is_found_out() {
+    let platform = setup().start();
+    let other = Fault::edit(|body| {
+        let items = body["data"].as_array_mut().into_iter().flatten();
+        for item in items.filter(|it| it["path"] == "/notes.md") {
+            item["content_sha256"] = json!("0".repeat(64));
+        }
+    });
+    // The first look at a store is that of whoever put it.
+    let listing = When::next("GET", "/memories").after(2).times(999);
+    platform.misbehave(listing, other);
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let mut set = Set::of(&platform.address);
+    set.arms = vec!["bare".to_owned(), "stored".to_owned()];
+    let told = set.run(folder.path()).error();
+    assert!(
+        told.starts_with("error: 1 store on the platform is not what was put there"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_dream_whose_input_changed_is_refused() {
+    let platform = Setup::new().script(clerk).dream(dream).start();
+    let seen = AtomicUsize::new(0);
+    let other = Fault::edit(move |body| {
+        let items = body["data"].as_array_mut().into_iter().flatten();
+        for item in items.filter(|it| it["path"] == "/notes.md" && it["content"].is_string()) {
+            // Whole exports: the input before, the output, the input after.
+            if seen.fetch_add(1, Ordering::Relaxed) == 2 {
+                item["path"] = json!("/moved.md");
+            }
+        }
+    });
+    platform.misbehave(When::next("GET", "/memories").times(999), other);
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let told = Set::of(&platform.address).run(folder.path()).error();
+    assert!(told.contains("changed its input store"), "{told}");
+}
+
+#[test]
+fn a_call_that_the_stream_lost_is_found_in_the_history_and_answered() {
+    let platform = setup().start();
+    let lossy = Fault::edit_events(|event| {
+        if event["type"] == "agent.custom_tool_use" {
+            event["id"].take();
+        }
+    });
+    platform.misbehave(When::next("GET", "/events/stream").times(9), lossy);
+    let trial = Set::of(&platform.address).trial("stored");
+    assert_eq!(
+        (trial.broken().as_str(), trial.record.stop),
+        ("", Some(Stop::Finished))
+    );
+    assert!(trial.record.usage.unwrap().steps.unwrap() > 0);
+
+    let platform = Platform::start(|_| {
+        let reason = json!({"type": "requires_action", "event_ids": ["sevt_none"]});
+        let idle = json!({"type": "session.status_idle", "stop_reason": reason});
+        vec![Step::Event(idle), Step::Hold]
+    });
+    let told = Set::of(&platform.address).trial("bare").broken();
+    assert_eq!(
+        told,
+        "its session waits for an answer to `sevt_none`, which it never asked"
+    );
+}
