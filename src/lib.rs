@@ -16,6 +16,7 @@ pub mod chat;
 pub mod environment;
 pub mod formats;
 pub mod hosted;
+pub mod mcp;
 
 pub mod agents;
 pub mod dreaming;

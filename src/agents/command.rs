@@ -1,6 +1,6 @@
 //! Programs as agents: one JSON object in, one out (docs/programs.md). What happens inside a program is not known here.
 
-use std::{path::Path, time::Duration};
+use std::{borrow::Cow, path::Path, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::{
         memory::{part, write_store},
         told::Told,
     },
-    process::{self, End, Heard, Program, Request, last_words},
+    process::{self, End, Heard, Program, Request, Sandbox, last_words},
 };
 
 /// Bytes a program may write on its standard output.
@@ -32,11 +32,16 @@ pub struct ProgramAgent {
     pub program: Program,
     /// Environment variables it is given beside the few every program gets.
     pub pass: Vec<String>,
+    /// Where it runs, where it may not run free.
+    pub sandbox: Option<Sandbox>,
 }
 
 impl Agent for ProgramAgent {
     fn name(&self) -> String {
-        self.program.name()
+        match self.sandbox {
+            Some(_) => format!("{} in a sandbox", self.program.name()),
+            None => self.program.name(),
+        }
     }
 
     fn about(&self) -> String {
@@ -78,8 +83,18 @@ impl ProgramAgent {
             Place::Desk(_) => return Err("a program cannot play the desk of a world".into()),
         };
         let input = input(work, &memory, workspace);
+        let run = match &self.sandbox {
+            None => Cow::Borrowed(&self.program.run),
+            Some(sandbox) => {
+                // The words that name files, and the notes; what else lies in a home is not seen.
+                let named = self.program.run.iter().map(Path::new);
+                let mut shown: Vec<&Path> = named.filter(|it| it.is_absolute()).collect();
+                shown.push(&memory);
+                Cow::Owned(sandbox.wrapped(&self.program.run, folder, &shown))
+            }
+        };
         let heard = process::watch(Request {
-            run: &self.program.run,
+            run: &run,
             folder,
             input: input.to_string().as_bytes(),
             deadline: Duration::from_secs(u64::from(work.brief.limits.seconds)),
@@ -110,6 +125,7 @@ impl ProgramAgent {
             stop: Stop::Seconds,
             usage,
             surfaced: all_of(work),
+            opened: Vec::new(),
             followed: Vec::new(),
             events: Vec::new(),
         };
@@ -193,6 +209,7 @@ fn read(work: &Work<'_>, heard: &Heard) -> Result<Attempt, String> {
         answer,
         usage,
         surfaced,
+        opened: Vec::new(),
         followed,
         events: if work.keep_events { events } else { Vec::new() },
     })
@@ -255,6 +272,7 @@ mod tests {
         domain::{
             advice::Reading,
             memory::{Entry, Store},
+            suite::Kit,
             task::{Brief, Limits},
         },
         draw::Key,
@@ -280,6 +298,7 @@ mod tests {
         let agent = ProgramAgent {
             program: Program::parse(&json!(["sh", "-c", script]).to_string()).unwrap(),
             pass: Vec::new(),
+            sandbox: None,
         };
         let store = Store::new(vec![Entry {
             path: "/notes.md".to_owned(),
@@ -298,6 +317,7 @@ mod tests {
             brief: &brief(),
             memory: &given,
             store: &store,
+            kit: &Kit::default(),
             place: Place::Nowhere,
             key: Key::root(1),
             keep_events: true,
@@ -323,6 +343,7 @@ mod tests {
                 ..Usage::default()
             },
             surfaced: Vec::new(),
+            opened: Vec::new(),
             followed: Vec::new(),
             events: vec![json!({
                 "type": "agent.message",

@@ -8,7 +8,7 @@ mod hands;
 pub mod hosted;
 mod prompt;
 pub mod scripted;
-mod toolbox;
+mod shown;
 
 use std::{future::Future, ops::Range, pin::Pin};
 
@@ -16,7 +16,7 @@ use crate::{
     domain::{
         advice::Reading,
         memory::{Learning, Store},
-        suite::Setting,
+        suite::{Kit, Setting},
         task::Brief,
         trial::{Attempt, Usage},
     },
@@ -97,6 +97,8 @@ pub struct Work<'a> {
     pub memory: &'a [Given<'a>],
     /// The store they are part of, for agents that read files: of it they may see what is given alone.
     pub store: &'a Store,
+    /// What a model may use there.
+    pub kit: &'a Kit,
     /// Where it happens.
     pub place: Place<'a>,
     /// The address of the agent's own draws.

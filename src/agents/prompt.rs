@@ -9,19 +9,62 @@ use crate::{
 /// What stands where an arm has no notes.
 const NO_NOTES: &str = "(none)";
 
-/// How notes reach a model.
+/// Where a model is told its notes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Notes {
     /// They stand in its first message.
     InMessage,
-    /// They lie in a folder it can read.
+    /// They lie in a folder the platform lets it read.
     InFolder,
+    /// They lie behind the memory tool.
+    BehindTool,
+    /// They lie as files in its workspace.
+    AsFiles,
+}
+
+/// What a model is told of the place it works in, the same in every arm.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scaffold<'a> {
+    desk: Option<&'a Desk>,
+    has_folder: bool,
+    notes: Notes,
+    /// Calls it can make, where there is anything to call.
+    pub calls: Option<u32>,
+}
+
+impl<'a> Scaffold<'a> {
+    /// At a desk, or nowhere.
+    pub fn of(desk: Option<&'a Desk>, notes: Notes) -> Self {
+        Self {
+            desk,
+            has_folder: false,
+            notes,
+            calls: desk.map(Desk::steps_left),
+        }
+    }
+
+    /// In a workspace, with the tools for it.
+    pub fn in_folder(brief: &Brief, notes: Notes) -> Self {
+        Self {
+            desk: None,
+            has_folder: true,
+            notes,
+            calls: Some(brief.limits.steps),
+        }
+    }
+
+    /// With so many calls to make of something else.
+    #[must_use]
+    pub fn with_calls(mut self, brief: &Brief) -> Self {
+        self.calls = self.calls.or(Some(brief.limits.steps));
+        self
+    }
 }
 
 /// What the model is to be: the same for every task of a role, so that providers can keep it in their caches.
-pub(super) fn system(brief: &Brief, desk: Option<&Desk>, notes: Notes) -> String {
+pub(super) fn system(brief: &Brief, scaffold: &Scaffold<'_>) -> String {
     let role = &brief.role;
-    let given = match notes {
+    let given = match scaffold.notes {
         Notes::InMessage => {
             "You are given one task and, where there are any, notes from earlier work."
         }
@@ -29,9 +72,28 @@ pub(super) fn system(brief: &Brief, desk: Option<&Desk>, notes: Notes) -> String
             "You are given one task. Notes from earlier work, where there are any, lie in your memory folder: look \
              there before you begin."
         }
+        Notes::BehindTool => {
+            "You are given one task. Notes from earlier work, where there are any, lie in your memory folder, \
+             /memories: look there with the memory tool before you begin."
+        }
+        Notes::AsFiles => {
+            "You are given one task. Notes from earlier work, where there are any, lie in your working folder: \
+             CLAUDE.md, AGENTS.md, and what is in memory/ and .claude/skills/. Look there before you begin."
+        }
     };
-    let Some(desk) = desk else {
-        return format!("You work as {role}. {given} Your last message is taken as the answer.");
+    let Some(desk) = scaffold.desk else {
+        return match scaffold.has_folder {
+            false => {
+                format!("You work as {role}. {given} Your last message is taken as the answer.")
+            }
+            true => format!(
+                "You work as {role}. {given}\n\
+                 Do the task in your working folder with the tools; paths are relative to it. A call that fails costs \
+                 as much as one that succeeds.\n\
+                 When the task is done, or nothing more can be done, end with a message that calls no tool: it is \
+                 taken as the answer."
+            ),
+        };
     };
     let mut text = format!(
         "You work as {role}. {given}\n\
@@ -49,22 +111,19 @@ pub(super) fn system(brief: &Brief, desk: Option<&Desk>, notes: Notes) -> String
     text
 }
 
-/// The first message: the notes, then the task.
-pub(super) fn first_message(brief: &Brief, memory: &[Given<'_>], desk: Option<&Desk>) -> String {
-    let notes: Vec<&str> = memory.iter().map(|it| it.learning.text.trim()).collect();
+/// The first message where notes stand in it: the notes, then the task.
+pub(super) fn with_notes(notes: &[&Given<'_>], task: &str) -> String {
+    let notes: Vec<&str> = notes.iter().map(|it| it.learning.text.trim()).collect();
     let notes = if notes.is_empty() {
         NO_NOTES.to_owned()
     } else {
         notes.join("\n\n")
     };
-    format!(
-        "Notes from earlier work:\n\n{notes}\n\nThe task:\n\n{}",
-        task(brief, desk)
-    )
+    format!("Notes from earlier work:\n\n{notes}\n\nThe task:\n\n{task}")
 }
 
 /// The task alone.
-pub(super) fn task(brief: &Brief, desk: Option<&Desk>) -> String {
+pub(super) fn task(brief: &Brief, calls: Option<u32>) -> String {
     let mut text = brief.prompt.clone();
     if !brief.setup.is_empty() {
         text.push_str("\n\nOn the desk:");
@@ -86,8 +145,8 @@ pub(super) fn task(brief: &Brief, desk: Option<&Desk>) -> String {
             text.push_str(&format!("\n- {} is {}", ask.of, ask.is));
         }
     }
-    if let Some(desk) = desk {
-        text.push_str(&format!("\n\nYou can make {} calls.", desk.steps_left()));
+    if let Some(calls) = calls {
+        text.push_str(&format!("\n\nYou can make {calls} calls."));
     }
     text
 }

@@ -42,6 +42,7 @@ impl Agent for Script {
             stop: Stop::Finished,
             usage: Usage::default(),
             surfaced: Vec::new(),
+            opened: Vec::new(),
             followed: Vec::new(),
             events: Vec::new(),
         };

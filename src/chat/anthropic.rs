@@ -39,8 +39,11 @@ pub(super) fn body(choice: &Choice, turn: &Turn<'_>) -> Value {
         messages.map(|(at, it)| message(it, at == last)).collect(),
     );
     if !turn.tools.is_empty() {
-        let tools = turn.tools.iter().map(|tool| {
-            json!({"name": tool.name, "description": tool.about, "input_schema": tool.schema})
+        let tools = turn.tools.iter().map(|tool| match tool.built_in {
+            Some(kind) => json!({"type": kind, "name": tool.name}),
+            None => {
+                json!({"name": tool.name, "description": tool.about, "input_schema": tool.schema})
+            }
         });
         body.insert("tools".to_owned(), tools.collect());
     }
@@ -201,6 +204,7 @@ mod tests {
             name: "stamp".to_owned(),
             about: "Stamps.".to_owned(),
             schema: json!({"type": "object"}),
+            built_in: None,
         };
         let body = sent(&[Message::User("go".to_owned())], &[tool]);
         assert_eq!(

@@ -53,6 +53,8 @@ pub struct Tool {
     pub about: String,
     /// The JSON schema of its input.
     pub schema: Value,
+    /// The type by which Anthropic's models know it without being told more, where they do.
+    pub built_in: Option<&'static str>,
 }
 
 /// One message.

@@ -26,6 +26,8 @@ pub struct Suite {
     pub tasks: Vec<Task>,
     /// Where the tasks happen.
     pub setting: Setting,
+    /// What a model may use there, beside the tools of a world.
+    pub kit: Kit,
     /// The store as agents left it; empty where the suite has none.
     pub memory: Store,
     /// Digests of what affects replay, by part.
@@ -45,6 +47,48 @@ pub enum Setting {
     },
     /// A simulated desk.
     World(Arc<World>),
+}
+
+/// What a model may use where tasks happen, beside the tools of a world.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kit {
+    /// Tools for the files of a workspace.
+    pub files: bool,
+    /// Commands in a workspace.
+    pub shell: bool,
+    /// Servers that have more tools.
+    pub servers: Vec<ToolServer>,
+}
+
+/// A server that has tools, by the Model Context Protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolServer {
+    /// Stands before the names of its tools.
+    pub name: String,
+    /// How it is reached.
+    pub reach: ServerReach,
+    /// Seconds one of its answers may take.
+    pub seconds: u32,
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerReach {
+    /// A program, started for each trial in its folder.
+    Command {
+        /// The program and its arguments; files of the suite by their whole path.
+        run: Vec<String>,
+        /// Names of environment variables it is given beside the few every program gets.
+        pass_env: Vec<String>,
+    },
+    /// An address.
+    Url {
+        /// The whole address.
+        url: String,
+        /// Name of the environment variable its key stands in.
+        key: Option<String>,
+    },
 }
 
 impl Suite {

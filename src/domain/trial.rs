@@ -63,6 +63,8 @@ pub struct Attempt {
     pub usage: Usage,
     /// Indices, into the learnings it was given, of those it was shown.
     pub surfaced: Vec<u16>,
+    /// Indices of those it asked for by name, where it had to.
+    pub opened: Vec<u16>,
     /// Indices of those an action followed.
     pub followed: Vec<u16>,
     /// The events of its transcript, where they were asked for.

@@ -24,7 +24,7 @@ pub struct Desk {
     words_left: u32,
     words_read: u32,
     errors: u32,
-    misused: u32,
+    aside: u32,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -58,7 +58,7 @@ impl Desk {
             words_left: scene.steps.saturating_mul(scene.world.words_per_step),
             words_read: 0,
             errors: 0,
-            misused: 0,
+            aside: 0,
             scene,
         }
     }
@@ -125,13 +125,13 @@ impl Desk {
             .unwrap_or(u32::MAX)
     }
 
-    /// Pays for a call that names nothing the desk has, as one that is made; `false` where the budget is used up.
-    pub fn misuse(&mut self) -> bool {
+    /// Pays for a call that is none of the desk's own, as one that is made; `false` where the budget is used up.
+    pub fn spend(&mut self, is_error: bool) -> bool {
         if !self.pay() {
             return false;
         }
-        self.misused += 1;
-        self.errors += 1;
+        self.aside += 1;
+        self.errors += u32::from(is_error);
         true
     }
 
@@ -227,11 +227,11 @@ impl Desk {
             .chance(0, self.scene.world.lost_per_thousand)
     }
 
-    /// Calls made, those that named nothing included.
+    /// Calls made, those that were none of its own included.
     pub fn steps(&self) -> u32 {
         u32::try_from(self.log.len())
             .unwrap_or(u32::MAX)
-            .saturating_add(self.misused)
+            .saturating_add(self.aside)
     }
 
     /// Calls that were not done.

@@ -3,9 +3,11 @@
 pub mod desk;
 pub mod scene;
 pub mod solution;
+pub mod workspace;
 
 pub use desk::Desk;
 pub use scene::Scene;
+pub use workspace::Workspace;
 
 use std::path::Path;
 

@@ -1,12 +1,14 @@
 //! The door to the disk: no file outside this folder names `std::fs`. What the bytes mean is not known here.
 
 mod appender;
+mod confined;
 mod locking;
 mod reading;
 mod temporary;
 mod writing;
 
 pub use appender::{Appender, truncate};
+pub use confined::{Barred, Confined, Item, ItemKind};
 pub use locking::Lock;
 pub use reading::{
     DEPTH_AT_MOST, FILES_AT_MOST, TEXT_AT_MOST, exists, length, lies_below, list, names, position,

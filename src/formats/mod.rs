@@ -6,6 +6,7 @@ pub mod fit;
 pub mod grader;
 pub mod labels;
 pub mod memory;
+mod servers;
 pub mod shape;
 pub mod store_template;
 pub mod suite;

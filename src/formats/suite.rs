@@ -10,13 +10,14 @@ use crate::{
     domain::{
         id::Digest,
         memory::Store,
-        suite::{Setting, Suite},
+        suite::{Kit, Setting, Suite},
         world::World,
     },
     error::{Error, Result, count, did_you_mean},
     files,
     formats::{
         memory,
+        servers::read_servers,
         shape::{Faults, Located, Shape, parse},
         store_template::fill_store,
         tasks::{Frame, read_tasks},
@@ -65,13 +66,14 @@ fn read_suite(file: Shape<'_>, folder: &Path, world_seed: Option<u64>) -> Suite 
     let (limits, sweep_steps) = read_limits(&file);
     let (roles, role_tools) = read_roles(&file);
     let mut digests = BTreeMap::new();
-    let setting = read_setting(
+    let (setting, mut kit) = read_setting(
         &file,
         folder,
         (&roles, &role_tools),
         world_seed,
         &mut digests,
     );
+    kit.servers = read_servers(&file, folder, &mut digests);
     let memory = file
         .text("memory")
         .and_then(|place| {
@@ -104,6 +106,7 @@ fn read_suite(file: Shape<'_>, folder: &Path, world_seed: Option<u64>) -> Suite 
         sweep_steps,
         tasks,
         setting: setting.unwrap_or(Setting::None),
+        kit,
         memory,
         digests,
     }
@@ -156,18 +159,21 @@ fn read_roles(file: &Shape<'_>) -> (Vec<String>, RoleTools) {
 /// Where tasks can happen.
 const SETTINGS: [&str; 3] = ["world", "workspace", "none"];
 
-/// Where the tasks happen; `None`, with the fault noted, where that cannot be told.
+/// Where the tasks happen, and what a model may use there; `None`, with the fault noted, where that cannot be told.
 fn read_setting(
     file: &Shape<'_>,
     folder: &Path,
     (roles, role_tools): (&[String], &RoleTools),
     world_seed: Option<u64>,
     digests: &mut BTreeMap<String, Digest>,
-) -> Option<Setting> {
+) -> (Option<Setting>, Kit) {
+    let no_kit = Kit::default();
     if !file.has("environment") {
-        return Some(Setting::None);
+        return (Some(Setting::None), no_kit);
     }
-    let table = file.shape("environment", "`environment`")?;
+    let Some(table) = file.shape("environment", "`environment`") else {
+        return (None, no_kit);
+    };
     let given: Vec<&str> = SETTINGS.into_iter().filter(|it| table.has(it)).collect();
     if 1 < given.len() || table.keys().is_empty() {
         table.teach(
@@ -179,6 +185,7 @@ fn read_setting(
             did_you_mean("", "settings", SETTINGS),
         );
     }
+    let mut kit = no_kit;
     let setting = match given.as_slice() {
         ["world"] => {
             let place = table.text("world");
@@ -194,7 +201,12 @@ fn read_setting(
                 Some(Setting::World(Arc::new(world)))
             })
         }
-        ["workspace"] => read_workspace(&table, folder, digests),
+        ["workspace"] => table
+            .shape("workspace", "`environment.workspace`")
+            .and_then(|workspace| {
+                kit = read_kit(&workspace, digests);
+                read_workspace((&table, workspace), folder, digests)
+            }),
         ["none"] => table.shape("none", "`environment.none`").map(|none| {
             none.finish();
             Setting::None
@@ -202,16 +214,47 @@ fn read_setting(
         _ => None,
     };
     table.finish();
-    setting
+    (setting, kit)
+}
+
+/// Tools a workspace can have.
+const TOOLS: [&str; 2] = ["files", "shell"];
+
+/// The tools of a workspace: all of them, where nothing is said.
+fn read_kit(workspace: &Shape<'_>, digests: &mut BTreeMap<String, Digest>) -> Kit {
+    let all = Kit {
+        files: true,
+        shell: true,
+        ..Kit::default()
+    };
+    if !workspace.has("tools") {
+        return all;
+    }
+    let mut kit = Kit::default();
+    for tool in workspace.texts("tools") {
+        match tool.value.as_str() {
+            "files" => kit.files = true,
+            "shell" => kit.shell = true,
+            other => workspace.teach(
+                tool.at,
+                format!("a workspace has no tools called `{other}`"),
+                did_you_mean(other, "tools", TOOLS),
+            ),
+        }
+    }
+    if kit != all {
+        let told = format!("{kit:?}");
+        digests.insert("tools".to_owned(), Digest::of(told.as_bytes()));
+    }
+    kit
 }
 
 /// A workspace lies inside the suite, since all of it is copied for every trial.
 fn read_workspace(
-    table: &Shape<'_>,
+    (table, workspace): (&Shape<'_>, Shape<'_>),
     folder: &Path,
     digests: &mut BTreeMap<String, Digest>,
 ) -> Option<Setting> {
-    let workspace = table.shape("workspace", "`environment.workspace`")?;
     let place = workspace.need_text("files");
     let is_inside = Path::new(&place.value)
         .components()

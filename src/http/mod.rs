@@ -35,7 +35,7 @@ pub use secret::Secret;
 pub use stream::{Frame, Opened, Stream};
 
 /// Headers of an answer that are kept: those that name it to its provider.
-const KEPT: [&str; 2] = ["request-id", "x-request-id"];
+const KEPT: [&str; 3] = ["request-id", "x-request-id", "mcp-session-id"];
 /// How much of an answer that cannot be read is shown, in characters.
 const SHOWN: usize = 200;
 

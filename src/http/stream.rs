@@ -196,15 +196,20 @@ impl Stream {
 
 /// Bytes of a stream until they make an event.
 #[derive(Debug, Default)]
-struct Lines {
+pub(super) struct Lines {
     bytes: Vec<u8>,
     /// How many of them were looked at already.
     looked_at: usize,
 }
 
 impl Lines {
+    /// Takes more bytes.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// The next whole event that has data: what stands before an empty line. Comments and other fields are passed over.
-    fn next(&mut self) -> Option<(String, String)> {
+    pub fn next(&mut self) -> Option<(String, String)> {
         loop {
             let end = self.end_of_event()?;
             let block: Vec<u8> = self.bytes.drain(..end).collect();

@@ -11,15 +11,17 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
-    http::{Credential, Method, Request, Settings, secret::Secret},
+    http::{Credential, Method, Request, Settings, secret::Secret, stream::Lines},
 };
 
 /// Largest answer read, in bytes.
 const LARGEST: usize = 64 << 20;
 
 /// Headers of an answer that anything here reads, beside those of rate limits.
-const READ: [&str; 6] = [
+const READ: [&str; 8] = [
+    "content-type",
     "date",
+    "mcp-session-id",
     "request-id",
     "retry-after",
     "retry-after-ms",
@@ -231,7 +233,12 @@ impl Wire {
             .map_err(broken)?;
         let status = response.status().as_u16();
         let headers = self.headers_of(&response);
+        let is_stream = headers
+            .get("content-type")
+            .is_some_and(|it| it.starts_with("text/event-stream"));
+        let mut lines = Lines::default();
         let mut bytes = Vec::new();
+        let mut answer = None;
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
             bytes.extend_from_slice(&chunk);
             if LARGEST < bytes.len() {
@@ -240,15 +247,41 @@ impl Wire {
                     told: format!("the answer is larger than {LARGEST} bytes"),
                 });
             }
+            if is_stream {
+                lines.add(&chunk);
+                answer = self.answer_among(&mut lines);
+                // The server may keep the stream open for what nobody waits for.
+                if answer.is_some() {
+                    break;
+                }
+            }
         }
         let text = String::from_utf8_lossy(&bytes);
         let text = self.secret.scrub(&text);
+        let body = match answer {
+            Some(answer) => Ok(answer),
+            // Accepted, and nothing to say.
+            None if bytes.is_empty() && matches!(status, 202 | 204) => Ok(Value::Null),
+            None => serde_json::from_str(&text).map_err(|_| text.into_owned()),
+        };
         Ok(Answer {
             status,
             headers,
-            body: serde_json::from_str(&text).map_err(|_| text.into_owned()),
+            body,
             seconds: to_thousandths(began.elapsed()),
         })
+    }
+
+    /// The answer among the events of a stream that came instead of it: the one with a result or an error.
+    fn answer_among(&self, lines: &mut Lines) -> Option<Value> {
+        while let Some((_, data)) = lines.next() {
+            let value: Option<Value> = serde_json::from_str(&self.secret.scrub(&data)).ok();
+            let is_answer = |it: &Value| it.get("result").is_some() || it.get("error").is_some();
+            if let Some(value) = value.filter(is_answer) {
+                return Some(value);
+            }
+        }
+        None
     }
 
     /// Opens a stream of events. Every answer but a success is read whole instead.

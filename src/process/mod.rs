@@ -1,7 +1,9 @@
 //! The door to other programs: a deadline, an output cap, an own process group, an environment by allow-list.
 
+mod companion;
 mod leftovers;
 mod program;
+mod sandbox;
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -16,7 +18,9 @@ use crate::{
     process::leftovers::{Guard, Mark},
 };
 
+pub use companion::{Companion, Line};
 pub use program::{PREFIX, Program};
+pub use sandbox::Sandbox;
 
 /// What to run, and within which bounds.
 #[derive(Debug, Clone, Copy)]

@@ -101,7 +101,7 @@ fn whole(file: &Path) -> Option<String> {
 }
 
 /// Where a program lies: at its path, or in the first folder of `PATH` that has a file of its name.
-fn locate(program: &str) -> Option<PathBuf> {
+pub(super) fn locate(program: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(PathBuf::from(program));
     }

@@ -260,6 +260,7 @@ impl Bench {
             usage: fault.usage,
             judge: None,
             surfaced: Vec::new(),
+            opened: Vec::new(),
             followed: Vec::new(),
             transcript: None,
             key: self.content_key(trial),
@@ -283,6 +284,7 @@ impl Bench {
             brief: &brief,
             memory: &given,
             store: &arm.store,
+            kit: &self.suite.kit,
             place,
             key: own,
             keep_events: self.keeps_transcript(trial)
@@ -357,6 +359,7 @@ impl Bench {
             brief: &task.brief,
             memory: &given,
             store: &arm.store,
+            kit: &self.suite.kit,
             place,
             key,
             keep_events: false,
@@ -427,6 +430,7 @@ impl Bench {
             }
         };
         let (surfaced, followed) = (attempt.surfaced.clone(), attempt.followed.clone());
+        let opened = attempt.opened.clone();
         let frame = self
             .keeps_transcript(trial)
             .then(|| Frame::of(&write_session(&self.session(trial, attempt, &grade))))
@@ -439,6 +443,7 @@ impl Bench {
             usage: Some(usage),
             judge,
             surfaced,
+            opened,
             followed,
             transcript: frame.as_ref().map(|it| it.digest().clone()),
             key: self.content_key(trial),

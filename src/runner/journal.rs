@@ -40,6 +40,9 @@ pub struct Record {
     /// Learnings shown, by place among those the trial was given, so that no store is needed to read them.
     #[serde(default)]
     pub surfaced: Vec<u16>,
+    /// Learnings asked for by name, by place as well; what agents are shown unasked is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opened: Vec<u16>,
     /// Learnings followed, by place as well.
     #[serde(default)]
     pub followed: Vec<u16>,

@@ -123,14 +123,15 @@ fn told_of(kept: &str, arm: &str) -> Option<Frame> {
 /// # Errors
 /// A bug of ours: a brief cannot be written.
 pub fn grounds(suite: &Suite, agent: &str) -> Result<Vec<Digest>> {
-    let setting = suite.digests.get("setting").map_or("", Digest::as_str);
+    let part = |name: &str| suite.digests.get(name).map_or("", Digest::as_str);
+    let setting = [part("setting"), part("tools"), part("tool servers")].concat();
     let ground = |task: &Task| {
         let brief = serde_json::to_string(&task.brief)
             .map_err(|fault| Error::bug("a brief could not be written").because(fault))?;
         let parts = [
             env!("CARGO_PKG_VERSION"),
             agent,
-            setting,
+            &setting,
             task.id.as_str(),
             task.grader_digest.as_str(),
             &brief,

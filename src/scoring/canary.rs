@@ -80,6 +80,7 @@ mod tests {
             stop: Stop::Finished,
             usage: Usage::default(),
             surfaced: Vec::new(),
+            opened: Vec::new(),
             followed: Vec::new(),
             events,
         };

@@ -214,6 +214,7 @@ mod tests {
             stop: Stop::Finished,
             usage: Usage::default(),
             surfaced: Vec::new(),
+            opened: Vec::new(),
             followed: Vec::new(),
             events: Vec::new(),
         }

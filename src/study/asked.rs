@@ -64,6 +64,12 @@ pub struct Typed {
     pub agent: String,
     /// The dreamer.
     pub dreamer: String,
+    /// How a model is given its notes, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<String>,
+    /// Whether commands and programs run in a sandbox.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sandbox: bool,
     /// What a dreaming model is told besides, word for word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instructions: Option<String>,

@@ -88,6 +88,7 @@ fn scripted(task: &Task, scene: &Arc<Scene>, script: Script) -> (bool, bool) {
         brief: &task.brief,
         memory: &[],
         store: &dreameval::domain::memory::Store::default(),
+        kit: &dreameval::domain::suite::Kit::default(),
         place: Place::Desk(&mut desk),
         key,
         keep_events: false,

@@ -61,6 +61,7 @@ fn attempt(answer: &str) -> Attempt {
         stop: Stop::Finished,
         usage: Usage::default(),
         surfaced: Vec::new(),
+        opened: Vec::new(),
         followed: Vec::new(),
         events: Vec::new(),
     }

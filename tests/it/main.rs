@@ -33,6 +33,8 @@ mod court;
 #[cfg(test)]
 mod credibility;
 #[cfg(test)]
+mod deliveries;
+#[cfg(test)]
 mod dream_truth;
 #[cfg(test)]
 mod example;
@@ -91,8 +93,12 @@ mod recipes;
 #[cfg(test)]
 mod reuse;
 #[cfg(test)]
+mod rooms;
+#[cfg(test)]
 mod screened;
 #[cfg(test)]
 mod suites_as_promised;
 #[cfg(test)]
 mod tapes_and_keys;
+#[cfg(test)]
+mod tool_servers;

@@ -1,6 +1,6 @@
 //! The post room played by a model behind a test's own server.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use dreameval::{
     agents::chat::{Chat, Delivery},
@@ -44,6 +44,8 @@ pub struct Set {
     pub repeats: u32,
     pub seconds: u32,
     pub cents: Option<u32>,
+    pub delivery: Delivery,
+    pub suite: PathBuf,
 }
 
 impl Set {
@@ -66,13 +68,19 @@ impl Set {
             repeats: 1,
             seconds: 60,
             cents: None,
+            delivery: Delivery::Context,
+            suite: post_room(),
         }
     }
 
     pub fn room(self) -> Room {
-        let model = Model::new(self.choice, self.settings).unwrap();
-        let agent = Arc::new(Chat::new(model, Delivery::Context));
-        let mut suite: Suite = load_suite(&post_room(), None).unwrap();
+        let delivery = self.delivery;
+        self.room_of(|model| Chat::new(model, delivery))
+    }
+
+    pub fn room_of(self, agent: impl FnOnce(Model) -> Chat) -> Room {
+        let agent = Arc::new(agent(Model::new(self.choice, self.settings).unwrap()));
+        let mut suite: Suite = load_suite(&self.suite, None).unwrap();
         for task in &mut suite.tasks {
             task.brief.limits.seconds = self.seconds;
             task.brief.limits.cents = self.cents;

@@ -29,6 +29,8 @@ pub enum Act {
     Half(String),
     /// Sends the body a byte at a time, far too slowly.
     Drip(String),
+    /// Sends these events and leaves the stream open.
+    Open(String),
     /// Says nothing at all.
     Hang,
 }
@@ -145,6 +147,14 @@ async fn attend(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Seen>
                 }
                 true
             }
+            Act::Open(events) => {
+                let head = "HTTP/1.1 200 x\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+                let _ = stream
+                    .write_all((head.to_owned() + &events).as_bytes())
+                    .await;
+                tokio::time::sleep(Duration::from_secs(30)).await;
+                true
+            }
             Act::Hang => {
                 tokio::time::sleep(Duration::from_secs(30)).await;
                 true
@@ -233,10 +243,42 @@ pub fn clerk(seen: &Seen) -> Value {
         })
         .find(|step: &Vec<_>| !step.is_empty())
         .unwrap_or_default();
+    say(seen, turn, &calls, "The letter is sent.")
+}
+
+/// A model that makes these calls, one a turn, and ends with these words; in whichever protocol it is asked.
+pub fn puppet(seen: &Seen, calls: &[(&str, Value)], words: &str) -> Value {
+    let messages = seen.body["messages"].as_array().unwrap();
+    let turn = messages
+        .iter()
+        .filter(|it| it["role"] == "assistant")
+        .count();
+    let next: Vec<(&str, Value)> = calls.get(turn).into_iter().cloned().collect();
+    say(seen, turn, &next, words)
+}
+
+/// The texts that calls came to so far, in their order.
+pub fn results(seen: &Seen) -> Vec<String> {
+    let messages = seen.body["messages"].as_array().unwrap();
+    let text = |it: &Value| it["content"].as_str().unwrap_or_default().to_owned();
+    messages
+        .iter()
+        .flat_map(|message| match message["role"].as_str() {
+            Some("tool") => vec![text(message)],
+            _ => {
+                let blocks = message["content"].as_array().into_iter().flatten();
+                let blocks = blocks.filter(|it| it["type"] == "tool_result");
+                blocks.map(text).collect()
+            }
+        })
+        .collect()
+}
+
+fn say(seen: &Seen, turn: usize, calls: &[(&str, Value)], words: &str) -> Value {
     if seen.path == "/v1/messages" {
-        say_anthropic(turn, &calls)
+        say_anthropic(turn, calls, words)
     } else {
-        say_openai(turn, &calls)
+        say_openai(turn, calls, words)
     }
 }
 
@@ -300,13 +342,13 @@ fn on_the_desk(body: &Value) -> String {
         .to_owned()
 }
 
-fn say_anthropic(turn: usize, calls: &[(&str, Value)]) -> Value {
+fn say_anthropic(turn: usize, calls: &[(&str, Value)], words: &str) -> Value {
     let mut content = vec![json!({"type": "thinking", "thinking": "private", "signature": "c2ln"})];
     content.extend(calls.iter().enumerate().map(|(index, (name, input))| {
         json!({"type": "tool_use", "id": format!("toolu_{turn}_{index}"), "name": name, "input": input})
     }));
     if calls.is_empty() {
-        content.push(json!({"type": "text", "text": "The letter is sent."}));
+        content.push(json!({"type": "text", "text": words}));
     }
     anthropic(
         &content,
@@ -328,7 +370,7 @@ pub fn anthropic(content: &[Value], stop: &str) -> Value {
     })
 }
 
-fn say_openai(turn: usize, calls: &[(&str, Value)]) -> Value {
+fn say_openai(turn: usize, calls: &[(&str, Value)], words: &str) -> Value {
     let listed: Vec<Value> = calls
         .iter()
         .enumerate()
@@ -339,7 +381,7 @@ fn say_openai(turn: usize, calls: &[(&str, Value)]) -> Value {
         .collect();
     let mut message = json!({"role": "assistant", "content": null, "refusal": null});
     if calls.is_empty() {
-        message["content"] = json!("The letter is sent.");
+        message["content"] = json!(words);
     } else {
         message["tool_calls"] = json!(listed);
     }

@@ -1,30 +1,46 @@
 //! A language model as an agent: it is given the brief and its notes, calls the desk's tools, and ends in its own words.
 
-use std::ops::Range;
+mod delivery;
+mod ranking;
+mod shelf;
+
+use std::{ops::Range, sync::Arc};
 
 use serde_json::json;
 
 use crate::{
     agents::{
-        Agent, Boxed, Fault, Work,
+        Agent, Boxed, Fault, Given, Work,
         followed::followed,
-        hands::Hands,
-        prompt::{self, Notes},
-        toolbox::{Things, Toolbox},
+        hands::{
+            DeskTools, Ground, Hands, Things, in_folder,
+            memories::{self, Memories, ROOT},
+            servers::{Servers, Ways},
+        },
+        prompt::{self, Scaffold},
+        shown::Shown,
     },
-    chat::{self, End, Message, Model, Reply, Tally, ToolCall, ToolResult, Turn},
+    chat::{self, End, Message, Model, Reply, Tally, Tool, ToolCall, ToolResult, Turn},
     domain::{
+        memory::{Learning, Store},
         suite::Setting,
         trial::{Attempt, Stop, Usage},
     },
     draw::Key,
-    environment::Place,
+    environment::{Place, Workspace},
+    formats::memory::part,
+    http::Client,
+    process::Sandbox,
 };
+
+pub use delivery::Delivery;
+
+use shelf::Shelf;
 
 /// How often a reply that was cut short is asked for again with twice the tokens.
 const RAISES: u32 = 3;
-const NO_WORKSPACE: &str =
-    "a chat model has no tools for a workspace yet; it plays suites with a world or with none";
+const NO_FILES: &str = "`--delivery files` puts notes into a workspace, and this suite has none: give them by \
+                        `--delivery context`, `retrieved` or `tool`";
 /// What a forecast takes for granted: bytes of a token, turns of a quick attempt, tokens each turn adds.
 const BYTES_A_TOKEN: u64 = 4;
 const FEW_TURNS: u64 = 4;
@@ -32,32 +48,36 @@ const TOKENS_A_TURN: u64 = 150;
 /// How often a model may pause to go on.
 const PAUSES: u32 = 20;
 
-/// How notes reach the model; a part of the agent's name, so that arms of different modes are never compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// Every note a trial is given stands in its first message.
-    Context,
-}
-
-impl Delivery {
-    fn word(self) -> &'static str {
-        match self {
-            Delivery::Context => "context",
-        }
-    }
-}
-
 /// A model that attempts tasks.
 #[derive(Debug)]
 pub struct Chat {
     model: Model,
     delivery: Delivery,
+    sandbox: Option<Sandbox>,
+    ways: Ways,
 }
 
 impl Chat {
-    /// An agent that plays with this model.
+    /// An agent that plays with this model, given its notes like this.
     pub fn new(model: Model, delivery: Delivery) -> Self {
-        Self { model, delivery }
+        Self {
+            model,
+            delivery,
+            sandbox: None,
+            ways: Ways::new(),
+        }
+    }
+
+    /// Its commands run in this sandbox; without one they run free.
+    #[must_use]
+    pub fn confined(mut self, sandbox: Option<Sandbox>) -> Self {
+        self.sandbox = sandbox;
+        self
+    }
+
+    /// It reaches the tool server of this name by this client.
+    pub fn reaches(&mut self, server: &str, client: Arc<Client>) {
+        self.ways.insert(server.to_owned(), client);
     }
 
     /// The model, for what it says of its provider.
@@ -65,47 +85,172 @@ impl Chat {
         &self.model
     }
 
-    async fn play(&self, work: Work<'_>) -> Result<Attempt, Fault> {
-        let desk = match work.place {
-            Place::Desk(desk) => Some(desk),
-            Place::Nowhere => None,
-            Place::Workspace(_) => {
-                return Err(NO_WORKSPACE.into());
-            }
+    async fn play(&self, mut work: Work<'_>) -> Result<Attempt, Fault> {
+        let opening = self.opening(&work);
+        let notes = Notes::of(self.delivery, &work);
+        let folder = match &work.place {
+            Place::Workspace(folder) => Some(*folder),
+            Place::Desk(_) | Place::Nowhere => None,
         };
-        let toolbox = desk.as_deref().map_or_else(Toolbox::default, |desk| {
-            Toolbox::of(desk, Things::Of(work.brief), &[])
-        });
-        let system = prompt::system(work.brief, desk.as_deref(), Notes::InMessage);
-        let first = prompt::first_message(work.brief, work.memory, desk.as_deref());
+        let shelf = match (self.delivery, folder) {
+            (Delivery::Files, Some(folder)) => {
+                Some((Shelf::put(work.store, &notes.store, folder)?, folder))
+            }
+            _ => None,
+        };
+        let ground = self.ground(&mut work)?;
+        let mut hands = Hands::new(work.brief, ground, work.keep_events);
+        if self.delivery == Delivery::Tool {
+            hands = hands.with_memories(Memories::of(&notes.store));
+        }
+        if !work.kit.servers.is_empty() {
+            let way = (&self.ways, work.key.word("tools"));
+            let servers = Servers::ready(work.kit, folder, way, hands.tools()).await?;
+            hands = hands.with_servers(servers);
+        }
         let mut talk = Talk {
             model: &self.model,
             address: work.key,
-            hands: Hands::new(work.brief, desk, toolbox, work.keep_events),
-            messages: vec![Message::User(first)],
+            hands: hands.watching(notes.shown),
+            messages: vec![Message::User(opening.first)],
             tally: Tally::default(),
         };
-        let (stop, answer) = talk.run(&system).await.map_err(|told| Fault {
-            told,
-            usage: Some(talk.usage(0)),
-        })?;
-        let desk = talk.hands.desk.as_deref();
-        let followed = desk.map_or_else(Vec::new, |desk| followed(work.memory, desk));
-        let given = work.memory.iter();
+        let came = talk.run(&opening.system).await;
+        talk.hands.rest().await;
+        let taken = shelf.map_or(Ok(()), |(shelf, folder)| shelf.take_away(folder));
+        let (stop, answer) = came
+            .and_then(|came| taken.map(|()| came))
+            .map_err(|told| Fault {
+                told,
+                usage: Some(talk.usage(0)),
+            })?;
+        let delivered = talk.delivered(notes.in_message.as_deref(), work.memory);
+        let read = delivered.surfaced.iter();
+        let read = read.map(|it| work.memory[usize::from(*it)].reading.words);
         Ok(Attempt {
             answer,
             stop,
-            usage: talk.usage(given.map(|it| it.reading.words).sum()),
-            surfaced: (0..).take(work.memory.len()).collect(),
-            followed,
+            usage: talk.usage(read.sum()),
+            surfaced: delivered.surfaced,
+            opened: delivered.opened,
+            followed: delivered.followed,
             events: talk.hands.events.unwrap_or_default(),
         })
+    }
+
+    /// What the model is told first, and the tools it has.
+    fn opening(&self, work: &Work<'_>) -> Opening {
+        let (desk, has_folder) = match &work.place {
+            Place::Desk(desk) => (Some(&**desk), false),
+            Place::Workspace(_) => (None, true),
+            Place::Nowhere => (None, false),
+        };
+        // A forecast is asked for without a folder at hand.
+        let in_folder = in_folder::tools(work.kit);
+        let has_folder = has_folder || !in_folder.is_empty();
+        let notes = self.delivery.notes();
+        let mut tools = desk.map_or(in_folder, |desk| {
+            DeskTools::of(desk, Things::Of(work.brief), &TAKEN)
+                .tools()
+                .to_vec()
+        });
+        let mut scaffold = match has_folder && !tools.is_empty() {
+            true => Scaffold::in_folder(work.brief, notes),
+            false => Scaffold::of(desk, notes),
+        };
+        if self.delivery == Delivery::Tool {
+            tools.push(memories::tool());
+        }
+        if self.delivery == Delivery::Tool || !work.kit.servers.is_empty() {
+            scaffold = scaffold.with_calls(work.brief);
+        }
+        let task = prompt::task(work.brief, scaffold.calls);
+        let first = match self.delivery.in_message(work.brief, work.memory) {
+            Some(places) => {
+                let notes: Vec<_> = places
+                    .iter()
+                    .filter_map(|it| work.memory.get(usize::from(*it)))
+                    .collect();
+                prompt::with_notes(&notes, &task)
+            }
+            None => task,
+        };
+        Opening {
+            system: prompt::system(work.brief, &scaffold),
+            first,
+            tools,
+        }
+    }
+
+    fn ground<'a>(&self, work: &mut Work<'a>) -> Result<Ground<'a>, Fault> {
+        Ok(match std::mem::replace(&mut work.place, Place::Nowhere) {
+            Place::Nowhere => Ground::Nothing,
+            Place::Desk(desk) => {
+                let tools = DeskTools::of(desk, Things::Of(work.brief), &TAKEN);
+                Ground::Desk(desk, tools)
+            }
+            Place::Workspace(folder) => {
+                let tools = in_folder::tools(work.kit);
+                Ground::Folder(Workspace::open(folder, self.sandbox)?, tools)
+            }
+        })
+    }
+}
+
+/// Names no tool of a desk may have: the memory tool's, in every mode, so that tools are called the same in all.
+const TAKEN: [&str; 1] = [memories::MEMORY];
+
+/// What a model is told before it says anything.
+struct Opening {
+    system: String,
+    first: String,
+    tools: Vec<Tool>,
+}
+
+/// Places of the notes that were shown, asked for and followed.
+struct Delivered {
+    surfaced: Vec<u16>,
+    opened: Vec<u16>,
+    followed: Vec<u16>,
+}
+
+/// Where a trial's notes are.
+struct Notes {
+    in_message: Option<Vec<u16>>,
+    /// What it is given of its store, where it reads files.
+    store: Store,
+    shown: Shown,
+}
+
+impl Notes {
+    fn of(delivery: Delivery, work: &Work<'_>) -> Self {
+        let in_message = delivery.in_message(work.brief, work.memory);
+        let store = match in_message {
+            Some(_) => Store::default(),
+            None => {
+                let given: Vec<&Learning> = work.memory.iter().map(|it| it.learning).collect();
+                part(work.store, &given)
+            }
+        };
+        let shown = Shown::new(work.memory, |path| match delivery {
+            Delivery::Context | Delivery::Retrieved(_) => None,
+            Delivery::Tool => Some(format!("{ROOT}{path}")),
+            Delivery::Files => Some(shelf::place(work.store, path)),
+        });
+        Self {
+            in_message,
+            store,
+            shown,
+        }
     }
 }
 
 impl Agent for Chat {
     fn name(&self) -> String {
-        let part = format!("chat/1 {}", self.delivery.word());
+        let mut part = format!("chat/1 {}", self.delivery.word());
+        if self.sandbox.is_some() {
+            part.push_str(" sandbox");
+        }
         self.model.choice().named(&part)
     }
 
@@ -118,9 +263,7 @@ impl Agent for Chat {
     }
 
     fn about(&self) -> String {
-        "A language model that was given every note in its first message. Which notes it followed is told by what its \
-         calls agree with."
-            .to_owned()
+        self.delivery.about()
     }
 
     fn is_repeatable(&self) -> bool {
@@ -130,27 +273,19 @@ impl Agent for Chat {
     fn forecast(&self, work: &Work<'_>) -> Option<Range<f64>> {
         let choice = self.model.choice();
         let price = choice.prices.of(&choice.model)?;
-        let desk = match &work.place {
-            Place::Desk(desk) => Some(&**desk),
-            Place::Nowhere | Place::Workspace(_) => None,
-        };
-        let toolbox = desk.map_or_else(Toolbox::default, |desk| {
-            Toolbox::of(desk, Things::Of(work.brief), &[])
-        });
-        let tools = toolbox.tools().iter();
-        let bytes = prompt::system(work.brief, desk, Notes::InMessage).len()
-            + prompt::first_message(work.brief, work.memory, desk).len()
+        let opening = self.opening(work);
+        let tools = opening.tools.iter();
+        let bytes = opening.system.len()
+            + opening.first.len()
             + tools
                 .map(|it| it.name.len() + it.about.len() + it.schema.to_string().len())
                 .sum::<usize>();
         let first = bytes as u64 / BYTES_A_TOKEN;
-        let most = u64::from(work.brief.limits.steps) + 1;
-        let least = if desk.is_some() {
-            FEW_TURNS.min(most)
-        } else {
-            1
+        let most = match opening.tools.is_empty() {
+            true => 1,
+            false => u64::from(work.brief.limits.steps) + 1,
         };
-        let most = if desk.is_some() { most } else { 1 };
+        let least = FEW_TURNS.min(most);
         let dollars = |turns: u64| {
             let input = (0..turns).map(|turn| first + turn * TOKENS_A_TURN).sum();
             price.cost(&chat::Tokens {
@@ -164,8 +299,10 @@ impl Agent for Chat {
 
     fn refuses(&self, setting: &Setting) -> Option<String> {
         match setting {
-            Setting::Workspace { .. } => Some(NO_WORKSPACE.to_owned()),
-            Setting::World(_) | Setting::None => None,
+            Setting::Workspace { .. } => None,
+            Setting::World(_) | Setting::None => {
+                (self.delivery == Delivery::Files).then(|| NO_FILES.to_owned())
+            }
         }
     }
 
@@ -191,7 +328,8 @@ impl Talk<'_> {
         let (mut max_tokens, mut pauses) = (usual, 0);
         loop {
             // Only the exchanges that were answered count: waits for a busy provider are not the agent's doing.
-            let left = f64::from(self.hands.brief.limits.seconds) - self.tally.seconds();
+            // What commands took is.
+            let left = self.seconds_left();
             if left <= 0.0 {
                 return Ok((Stop::Seconds, None));
             }
@@ -203,7 +341,7 @@ impl Talk<'_> {
             let turn = Turn {
                 system,
                 messages: &self.messages,
-                tools: self.hands.toolbox.tools(),
+                tools: self.hands.tools(),
                 max_tokens,
             };
             let reply = match self.model.turn(&turn, self.address, Some(left)).await {
@@ -226,7 +364,7 @@ impl Talk<'_> {
                     if !reply.calls.is_empty() =>
                 {
                     self.messages.push(Message::Model(reply.raw));
-                    self.act(&reply.calls)
+                    self.act(&reply.calls).await?
                 }
                 End::Paused => {
                     pauses += 1;
@@ -242,11 +380,15 @@ impl Talk<'_> {
     }
 
     /// Makes every call of a reply, in order, and adds what they came to; tells where the step limit ended it.
-    fn act(&mut self, calls: &[ToolCall]) -> Option<Stop> {
+    async fn act(&mut self, calls: &[ToolCall]) -> Result<Option<Stop>, String> {
         let mut results = Vec::with_capacity(calls.len());
         for call in calls {
-            let Some((text, is_error)) = self.hands.call(call) else {
-                return Some(Stop::Steps);
+            let left = self.seconds_left();
+            if left <= 0.0 {
+                return Ok(Some(Stop::Seconds));
+            }
+            let Some((text, is_error)) = self.hands.call(call, left).await? else {
+                return Ok(Some(Stop::Steps));
             };
             results.push(ToolResult {
                 id: call.id.clone(),
@@ -255,7 +397,30 @@ impl Talk<'_> {
             });
         }
         self.messages.push(Message::Results(results));
-        None
+        Ok(None)
+    }
+
+    fn seconds_left(&self) -> f64 {
+        let allowed = f64::from(self.hands.brief.limits.seconds);
+        allowed - self.tally.seconds() - self.hands.seconds()
+    }
+
+    /// What became of the notes a trial was given.
+    fn delivered(&self, in_message: Option<&[u16]>, memory: &[Given<'_>]) -> Delivered {
+        let shown = self.hands.shown();
+        let mut surfaced = shown.map_or_else(Vec::new, Shown::held);
+        surfaced.extend(in_message.unwrap_or_default());
+        surfaced.sort_unstable();
+        surfaced.dedup();
+        let desk = self.hands.desk();
+        let mut followed = desk.map_or_else(Vec::new, |desk| followed(memory, desk));
+        // What was never shown is agreed with by chance.
+        followed.retain(|it| surfaced.contains(it));
+        Delivered {
+            surfaced,
+            opened: shown.map_or_else(Vec::new, Shown::named),
+            followed,
+        }
     }
 
     fn tell_words(&mut self, text: &str) {
@@ -300,6 +465,9 @@ impl Talk<'_> {
             steps: Some(self.hands.steps()),
             tool_errors: Some(self.hands.tool_errors()),
             words_read: Some(words_read),
+            seconds: Some(
+                ((self.tally.seconds() + self.hands.seconds()) * 1000.0).round() / 1000.0,
+            ),
             ..self.tally.usage()
         }
     }

@@ -81,6 +81,7 @@ impl Agent for Embedded {
             stop,
             usage: usage(desk),
             surfaced: counsel.surfaced().to_vec(),
+            opened: Vec::new(),
             followed: counsel.followed(),
             events,
         })))

@@ -1,6 +1,5 @@
 //! An agent of the managed-agents platform: its notes lie in a folder it may read, the desk's tools are its own.
 
-mod surfaced;
 mod talk;
 
 use std::sync::Arc;
@@ -10,10 +9,10 @@ use serde_json::{Value, json};
 use crate::{
     agents::{
         Agent, Boxed, Fault, Work,
-        hands::Hands,
-        prompt::{self, Notes},
-        toolbox::{Things, Toolbox},
+        hands::{DeskTools, Ground, Hands, Things},
+        prompt::{self, Notes, Scaffold},
     },
+    chat::Tool,
     domain::{id::Digest, memory::Learning, suite::Setting, trial::Attempt},
     environment::Place,
     formats::memory::part,
@@ -80,14 +79,14 @@ impl Hosted {
 
     async fn play(&self, mut work: Work<'_>) -> Result<Attempt, Fault> {
         let (running, agent) = self.begin(&work).await.map_err(|it| it.told())?;
-        let desk = match std::mem::replace(&mut work.place, Place::Nowhere) {
-            Place::Desk(desk) => Some(desk),
-            Place::Nowhere | Place::Workspace(_) => None,
+        let ground = match std::mem::replace(&mut work.place, Place::Nowhere) {
+            Place::Desk(desk) => {
+                let tools = DeskTools::of(desk, Things::Any, &TAKEN);
+                Ground::Desk(desk, tools)
+            }
+            Place::Nowhere | Place::Workspace(_) => Ground::Nothing,
         };
-        let toolbox = desk.as_deref().map_or_else(Toolbox::default, |desk| {
-            Toolbox::of(desk, Things::Any, &TAKEN)
-        });
-        let mut hands = Hands::new(work.brief, desk, toolbox, work.keep_events);
+        let mut hands = Hands::new(work.brief, ground, work.keep_events);
         if let Some(events) = &mut hands.events {
             events.push(json!({
                 "type": SESSION_EVENT,
@@ -126,14 +125,13 @@ impl Hosted {
             Place::Nowhere => None,
             Place::Workspace(_) => return Err(Trouble::Over(NO_WORKSPACE.to_owned())),
         };
-        let toolbox = desk.map_or_else(Toolbox::default, |desk| {
-            Toolbox::of(desk, Things::Any, &TAKEN)
-        });
+        let custom = desk.map(|desk| DeskTools::of(desk, Things::Any, &TAKEN));
+        let scaffold = Scaffold::of(desk, Notes::InFolder);
         let plan = AgentPlan {
             model: &self.choice.model,
             effort: self.choice.effort.as_deref(),
-            system: &prompt::system(work.brief, desk, Notes::InFolder),
-            tools: tools(&toolbox),
+            system: &prompt::system(work.brief, &scaffold),
+            tools: tools(custom.as_ref().map_or(&[], DeskTools::tools)),
         };
         let agent = self.platform.agent(&plan).await?;
         let environment = self.platform.environment().await?;
@@ -165,7 +163,7 @@ impl Hosted {
                 .chain(work.brief.limits.cents.map(u64::from))
                 .min(),
             opening: opening(
-                &prompt::task(work.brief, desk),
+                &prompt::task(work.brief, scaffold.calls),
                 self.choice.outcome.as_ref(),
             ),
             is_practice: label.arm == "practice",
@@ -228,7 +226,7 @@ impl Agent for Hosted {
 }
 
 /// The desk's tools as custom ones, after those its notes are read with.
-fn tools(toolbox: &Toolbox) -> Value {
+fn tools(custom: &[Tool]) -> Value {
     let allow = json!({"type": "always_allow"});
     let readers = READERS.map(|name| json!({"name": name, "enabled": true}));
     let own = json!({
@@ -236,7 +234,7 @@ fn tools(toolbox: &Toolbox) -> Value {
         "default_config": {"enabled": false, "permission_policy": allow},
         "configs": readers,
     });
-    let custom = toolbox.tools().iter().map(|tool| {
+    let custom = custom.iter().map(|tool| {
         json!({
             "type": "custom",
             "name": tool.name,
@@ -279,7 +277,7 @@ mod tests {
 
     #[test]
     fn trap_20_no_subagents_and_no_tool_that_could_write_or_leave_are_turned_on() {
-        let tools = tools(&Toolbox::default());
+        let tools = tools(&[]);
         assert_eq!(tools[0]["default_config"]["enabled"], false);
         let names: Vec<&Value> = tools[0]["configs"]
             .as_array()

@@ -1,16 +1,11 @@
 //! One attempt on the platform under way: events taken, calls answered, and what it all came to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use crate::{
-    agents::{
-        Given, Work,
-        followed::followed,
-        hands::Hands,
-        hosted::{READERS, surfaced::Opened},
-    },
+    agents::{Given, Work, followed::followed, hands::Hands, hosted::READERS, shown::Shown},
     chat::ToolCall,
     domain::trial::{Attempt, Stop, Usage},
     hosted::{
@@ -29,7 +24,9 @@ pub(super) struct Talk<'a> {
     platform: &'a Platform,
     running: Running,
     hands: Hands<'a>,
-    opened: Opened,
+    shown: Shown,
+    /// Inputs of calls that have no result yet, by id.
+    open: BTreeMap<String, Value>,
     /// Calls that may have to be answered, in the order they were made: id and event.
     asked: Vec<(String, Value)>,
     answered: BTreeSet<String>,
@@ -54,7 +51,8 @@ impl<'a> Talk<'a> {
     ) -> Self {
         Self {
             platform,
-            opened: Opened::new(memory, running.mount_path.as_deref()),
+            shown: shown(memory, running.mount_path.as_deref()),
+            open: BTreeMap::new(),
             running,
             hands,
             asked: Vec::new(),
@@ -75,7 +73,7 @@ impl<'a> Talk<'a> {
                 Err(Trouble::PastLimit) => return Ok(Stop::Seconds),
                 Err(trouble) => return Err(trouble.told()),
             };
-            self.opened.take(&event);
+            self.look(&event);
             self.keep(&event);
             let mut stop = self.take(event).await?;
             if !self.owed.is_empty() && self.owed.iter().all(|id| self.was_asked(id)) {
@@ -85,6 +83,26 @@ impl<'a> Talk<'a> {
             if let Some(stop) = stop {
                 return Ok(stop);
             }
+        }
+    }
+
+    /// Notes which files a call that did not fail named, and what its result showed.
+    fn look(&mut self, event: &Value) {
+        match kind(event) {
+            "agent.tool_use" => {
+                let input = event.get("input").cloned().unwrap_or(Value::Null);
+                self.open
+                    .insert(text(event, "/id").unwrap_or_default(), input);
+            }
+            "agent.tool_result" => {
+                let id = text(event, "/tool_use_id").unwrap_or_default();
+                let input = self.open.remove(&id).unwrap_or(Value::Null);
+                if event.get("is_error").and_then(Value::as_bool) != Some(true) {
+                    let result = event.get("content").unwrap_or(&Value::Null);
+                    self.shown.take(&input, result);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -175,7 +193,7 @@ impl<'a> Talk<'a> {
         for (id, event) in waiting {
             let answer = match kind(&event) {
                 "agent.custom_tool_use" => {
-                    let Some(result) = self.call(&id, &event) else {
+                    let Some(result) = self.call(&id, &event).await else {
                         return Ok(Some(Stop::Steps));
                     };
                     result
@@ -197,13 +215,14 @@ impl<'a> Talk<'a> {
     }
 
     /// Makes a call on the desk; `None` where no step is left for it.
-    fn call(&mut self, id: &str, event: &Value) -> Option<Value> {
+    async fn call(&mut self, id: &str, event: &Value) -> Option<Value> {
         let call = ToolCall {
             id: id.to_owned(),
             name: text(event, "/name").unwrap_or_default(),
             input: Ok(event.get("input").cloned().unwrap_or_else(|| json!({}))),
         };
-        let (told, is_error) = self.hands.call(&call)?;
+        // The desk answers at once, and the platform keeps the time.
+        let (told, is_error) = self.hands.call(&call, f64::INFINITY).await.ok()??;
         Some(json!({
             "type": "user.custom_tool_result",
             "custom_tool_use_id": id,
@@ -260,8 +279,13 @@ impl<'a> Talk<'a> {
                 "iterations": self.verdicts.len(),
             }));
         }
-        let surfaced = self.opened.surfaced();
-        let desk = self.hands.desk.as_deref();
+        let opened = self.shown.named();
+        // The platform's tools may show a file they were asked for in any form.
+        let mut surfaced = self.shown.held();
+        surfaced.extend(&opened);
+        surfaced.sort_unstable();
+        surfaced.dedup();
+        let desk = self.hands.desk();
         let mut followed = desk.map_or_else(Vec::new, |desk| followed(work.memory, desk));
         // What was never opened is agreed with by chance.
         followed.retain(|it| surfaced.contains(it));
@@ -284,10 +308,19 @@ impl<'a> Talk<'a> {
             stop,
             usage,
             surfaced,
+            opened,
             followed,
             events: self.hands.events.unwrap_or_default(),
         }
     }
+}
+
+/// Nothing is shown yet; where the platform does not say where its files are, nothing ever is.
+fn shown(memory: &[Given<'_>], mount_path: Option<&str>) -> Shown {
+    let mount = mount_path
+        .map(|it| it.trim_end_matches('/'))
+        .filter(|it| !it.is_empty());
+    Shown::new(memory, |path| mount.map(|mount| format!("{mount}{path}")))
 }
 
 /// The platform's own tools may be used where they only read; nothing else was offered.

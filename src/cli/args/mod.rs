@@ -101,6 +101,9 @@ pub struct RunArgs {
     /// How models are reached.
     pub models: ModelArgs,
     #[command(flatten)]
+    /// What agents are given to work with.
+    pub room: RoomArgs,
+    #[command(flatten)]
     /// Who judges rubrics.
     pub judge: JudgeArgs,
     /// What the judge was held against, as `judge calibrate` wrote it; without it a judge may inform and not gate
@@ -144,7 +147,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "RUN")]
     pub reuse: Vec<PathBuf>,
     /// Continue the run in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "instructions", "pass_env", "base_url", "models", "record", "replay", "judge", "judge_votes", "calibration", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "instructions", "pass_env", "delivery", "sandbox", "base_url", "models", "record", "replay", "judge", "judge_votes", "calibration", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
     pub resume: Option<PathBuf>,
     /// Print what would be played, and spend nothing
     #[arg(long)]
@@ -184,6 +187,18 @@ pub struct ModelArgs {
     /// Take every exchange with a model from this cassette, and ask nobody
     #[arg(long, value_name = "FILE")]
     pub replay: Option<PathBuf>,
+}
+
+/// What agents are given to work with (docs/environments.md).
+#[derive(Debug, Clone, Default, Args)]
+pub struct RoomArgs {
+    /// How a model is given its notes: context (all in its first message), retrieved:K (the K best matching there),
+    /// tool (behind the memory tool) or files (in its workspace) [default: context]
+    #[arg(long, value_name = "MODE")]
+    pub delivery: Option<String>,
+    /// Run commands and programs in a sandbox made by `bwrap`
+    #[arg(long)]
+    pub sandbox: bool,
 }
 
 /// What a run may cost; a run at its bound ends with 5, and `--resume` goes on with it.
@@ -363,6 +378,9 @@ pub struct CycleArgs {
     #[command(flatten)]
     /// How models are reached.
     pub models: ModelArgs,
+    #[command(flatten)]
+    /// What agents are given to work with.
+    pub room: RoomArgs,
     #[command(flatten)]
     /// Who judges rubrics.
     pub judge: JudgeArgs,

@@ -7,7 +7,7 @@ use crate::{
     cli::{args::CheckArgs, commands::runtime, exit::Exit, speech},
     domain::{
         memory::Store,
-        suite::Suite,
+        suite::{Kit, Suite},
         task::{Split, Task},
         world::Visibility,
     },
@@ -178,6 +178,7 @@ async fn play(task: &Task, scene: &Arc<Scene>, script: Script, key: Key) -> Resu
         brief: &task.brief,
         memory: &[],
         store: &Store::default(),
+        kit: &Kit::default(),
         place: Place::Desk(&mut desk),
         key,
         keep_events: false,

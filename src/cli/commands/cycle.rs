@@ -256,6 +256,8 @@ fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Re
         dreamer: args.dreamer.clone(),
         instructions: settle::instructions(args.instructions.as_deref())?,
         pass_env: settle::passed(&args.pass_env)?,
+        delivery: args.room.delivery.clone(),
+        sandbox: args.room.sandbox,
         judge: args.judge.judge.clone(),
         judge_votes: args.judge.judge_votes,
         calibration: args.calibration.as_ref().map(|it| it.display().to_string()),

@@ -88,6 +88,7 @@ async fn ask(model: &Model) -> Result<Reply> {
             "required": ["word"],
             "additionalProperties": false,
         }),
+        built_in: None,
     };
     let messages = [Message::User(
         "Call the tool `ready` once, with `yes`.".to_owned(),

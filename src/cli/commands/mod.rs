@@ -16,6 +16,7 @@ mod reach;
 mod replay;
 mod report;
 mod review;
+mod room;
 mod run;
 mod settle;
 mod tidy;

@@ -5,7 +5,6 @@ use std::{path::Path, sync::Arc};
 use crate::{
     agents::{
         Agent,
-        chat::{Chat, Delivery},
         hosted::{self, Hosted},
     },
     chat::{HOSTED, Listed, Model, Provider, Table},
@@ -14,7 +13,8 @@ use crate::{
     error::{Error, Result},
     files,
     hosted::{Connection, Platform},
-    http::{Secret, Settings, Transport},
+    http::{Client, Credential, Secret, Settings, Transport},
+    mcp,
     scoring::{Judge, VOTES},
     study::asked::Network,
 };
@@ -95,14 +95,6 @@ impl Reach {
             ..self.usual()
         };
         Model::new(choice, settings)
-    }
-
-    /// An agent behind such a model.
-    ///
-    /// # Errors
-    /// As [`Reach::model`].
-    pub fn agent(&self, word: &str) -> Result<Arc<dyn Agent>> {
-        Ok(Arc::new(Chat::new(self.model(word)?, Delivery::Context)))
     }
 
     /// A dreamer behind such a model.
@@ -197,6 +189,33 @@ impl Reach {
             tries: self.tries.unwrap_or(usual.tries),
             ..usual
         }
+    }
+
+    /// The way to a tool server with this address; `variable` names the environment variable of its key.
+    ///
+    /// # Errors
+    /// The address is none, or the connection cannot be prepared.
+    pub fn server(&self, url: &str, variable: Option<&str>) -> Result<Arc<Client>> {
+        let transport = self.transport();
+        let is_asked = matches!(transport, Transport::Live | Transport::Record(_));
+        let secret = variable.filter(|_| is_asked).map(|variable| {
+            key(variable).ok_or_else(|| {
+                Error::usage(format!("the tool server at `{url}` asks for a key"))
+                    .mend(format!("set {variable}, or leave out `key` in the suite"))
+            })
+        });
+        let credential = secret.transpose()?.map(|secret| Credential {
+            header: "authorization".to_owned(),
+            secret,
+            is_bearer: true,
+        });
+        let settings = Settings {
+            credential,
+            halt: Arc::clone(&self.halt),
+            transport,
+            ..Settings::new(mcp::split(url).0)
+        };
+        Ok(Arc::new(Client::new(settings)?))
     }
 
     /// Where answers come from.

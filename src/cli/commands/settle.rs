@@ -13,7 +13,10 @@ use crate::{
     },
     cli::{
         args::{ModelArgs, Preset, RunArgs},
-        commands::reach::{Reach, names_hosted, names_model},
+        commands::{
+            reach::{Reach, names_hosted, names_model},
+            room,
+        },
     },
     domain::{halt::Halt, id::ArmName, memory::Store, suite::Suite},
     draw::Key,
@@ -55,6 +58,8 @@ pub fn typed(args: &RunArgs) -> Result<Typed> {
         world_seed: args.world_seed,
         agent: args.agent.clone(),
         dreamer: args.dreamer.clone(),
+        delivery: args.room.delivery.clone(),
+        sandbox: args.room.sandbox,
         instructions: instructions(args.instructions.as_deref())?,
         pass_env: passed(&args.pass_env)?,
         judge: args.judge.judge.clone(),
@@ -141,7 +146,7 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
         .map(|it| calibration(Path::new(it)));
     let platform = platform(&typed, halt)?;
     let mut asked = Asked {
-        agent: fitting_agent(&typed, &suite, &way, platform.as_ref())?,
+        agent: fitting_agent((&typed, halt), &suite, &way, platform.as_ref())?,
         dreamer: fitting_dreamer(&typed, &way, halt, platform.as_ref())?,
         platform,
         suite,
@@ -243,14 +248,15 @@ fn platform(typed: &Typed, halt: &Arc<Halt>) -> Result<Option<Arc<Platform>>> {
 
 /// The agent that was typed, if it can play this suite.
 fn fitting_agent(
-    typed: &Typed,
+    (typed, halt): (&Typed, &Halt),
     suite: &Suite,
     way: &Reach,
     platform: Option<&Arc<Platform>>,
 ) -> Result<Arc<dyn Agent>> {
+    room::check(typed, suite)?;
     let agent = match platform {
         Some(platform) if names_hosted(&typed.agent) => way.hosted_agent(&typed.agent, platform)?,
-        _ => agent(typed, way)?,
+        _ => agent((typed, halt), suite, way)?,
     };
     match agent.refuses(&suite.setting) {
         None => Ok(agent),
@@ -400,17 +406,19 @@ const DREAMERS: [&str; 8] = [
     "command:PROGRAM",
 ];
 
-fn agent(typed: &Typed, way: &Reach) -> Result<Arc<dyn Agent>> {
+fn agent((typed, halt): (&Typed, &Halt), suite: &Suite, way: &Reach) -> Result<Arc<dyn Agent>> {
     if let Some(program) = typed.agent.strip_prefix(PREFIX) {
         return Ok(Arc::new(ProgramAgent {
             program: Program::parse(program)?,
             pass: typed.pass_env.clone(),
+            // A program that asks a model needs the network.
+            sandbox: room::sandbox(typed, halt, true)?,
         }));
     }
     match typed.agent.as_str() {
         "embedded" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Planner))),
         "forager" => Ok(Arc::new(Embedded::new(EmbeddedPolicy::Forager))),
-        word if names_model(word) => way.agent(word),
+        word if names_model(word) => Ok(Arc::new(room::chat((typed, halt), suite, way)?)),
         other => Err(Error::usage(format!("there is no agent `{other}`"))
             .mend(did_you_mean(other, "agents", AGENTS))),
     }

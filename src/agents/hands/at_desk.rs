@@ -1,4 +1,4 @@
-//! The desk's tools as schemas, and a model's calls as the desk's.
+//! A desk's tools as schemas, and a model's calls as the desk's.
 
 use serde_json::{Map, Value, json};
 
@@ -18,22 +18,22 @@ const LONGEST_NAME: usize = 64;
 
 /// What the tools say they can be used on.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Things<'a> {
+pub(in crate::agents) enum Things<'a> {
     /// The things of this brief, by name.
     Of(&'a Brief),
     /// Anything, so that all tasks of a role have the same tools.
     Any,
 }
 
-/// The tools of one role, as a model may call them.
-#[derive(Debug, Default)]
-pub(super) struct Toolbox {
+/// The tools of one role at a desk, as a model may call them.
+#[derive(Debug)]
+pub(in crate::agents) struct DeskTools {
     tools: Vec<Tool>,
     /// For each tool of the whole handbook, the name a model calls it by; the role's own come first in `tools`.
     names: Vec<String>,
 }
 
-impl Toolbox {
+impl DeskTools {
     /// The tools of the desk's role, under none of the names that are `taken`.
     pub fn of(desk: &Desk, things: Things<'_>, taken: &[&str]) -> Self {
         let book = desk.handbook();
@@ -46,6 +46,7 @@ impl Toolbox {
             name: names[*index].clone(),
             about: prompt::about(book, *index),
             schema: schema(desk, things, *index),
+            built_in: None,
         });
         Self {
             tools: tools.collect(),
@@ -167,7 +168,7 @@ fn word<'a>(
 }
 
 /// A name every provider takes, and none of those taken.
-fn plain_name(name: &str, taken: &[String]) -> String {
+pub(super) fn plain_name(name: &str, taken: &[String]) -> String {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
     let plain: String = name
         .chars()
