@@ -7,7 +7,7 @@ use dreameval::files::TemporaryFolder;
 use crate::{
     hosted_room::setup,
     platform::{DREAMING, KEY, Platform, When},
-    program::{Said, command, end, post_room},
+    program::{Said, command, end, keep_for_types, post_room},
 };
 
 /// The post room on the platform, from practice to the report.
@@ -207,6 +207,7 @@ fn a_recorded_run_is_replayed_without_a_key_or_a_platform() {
     let recorded = [&BOTH[..], &["--record", "tapes.jsonl"]].concat();
     let ran = said(run(folder.path(), &platform, &recorded));
     assert_eq!(ran.code, Some(0), "{}", ran.talk);
+    keep_for_types(&folder.path().join("tapes.jsonl"), "hosted");
     drop(platform);
     let suite = post_room().display().to_string();
     let mut arguments = vec!["run", &suite, "--out", "again", "--preset", "smoke"];

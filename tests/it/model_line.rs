@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     model_room::{KEY, steady},
     model_server::{Act, INPUT, OUTPUT, Seen, Server, clerk},
-    program::{Said, command, contents, end, post_room},
+    program::{Said, command, contents, end, keep_for_types, post_room},
 };
 
 /// The table of models tests use: a price at which each reply costs a hundredth of a cent and more.
@@ -120,6 +120,7 @@ fn a_recorded_run_plays_again_to_the_same_bytes_without_network_or_key() {
     let line = Line::to(&server);
     let recorded = said(line.run("recorded", &["--record", "tapes.jsonl"]));
     assert_eq!(recorded.code, Some(0), "{}", recorded.talk);
+    keep_for_types(&line.place("tapes.jsonl"), "chat");
     let asked = server.seen().len();
     let mut again = line.run("played", &["--replay", "tapes.jsonl", "-j", "3"]);
     again.env_remove("PLANTED_KEY");

@@ -51,6 +51,13 @@ pub fn post_room() -> PathBuf {
     repository().join("tests/it/suites/post-room")
 }
 
+/// Keeps a cassette where `tests/wire/check.py` holds its requests against the providers' own types.
+pub fn keep_for_types(tape: &Path, name: &str) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wire");
+    fs::create_dir_all(&folder).unwrap();
+    fs::copy(tape, folder.join(format!("{name}.jsonl"))).unwrap();
+}
+
 /// Where this repository lies.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()

@@ -96,7 +96,11 @@ def of_record(value, kind, at):
             found += faults(value[wire], hint, f"{at}.{wire}")
         elif te.get_origin(hint) is te.Required or (kind.__total__ and te.get_origin(hint) is not te.NotRequired):
             found.append(f"{at}: `{wire}` is missing")
-    return found + [f"{at}: `{key}` is not known" for key in value if key not in known]
+    others = [key for key in value if key not in known]
+    kept = getattr(kind, "__extra_items__", None)
+    if kept in (None, te.NoExtraItems, te.Never):
+        return found + [f"{at}: `{key}` is not known" for key in others]
+    return found + [it for key in others for it in faults(value[key], kept, f"{at}.{key}")]
 
 
 def alias(hint):
@@ -317,9 +321,11 @@ def main():
         tapes = pathlib.Path(folder) / "tapes"
         tapes.mkdir()
         played = 0
-        for agent, base in [("anthropic:wire", url), ("openai:wire", url + "/v1")]:
-            tape = tapes / (agent.split(":")[0] + ".jsonl")
-            played += len(play(program, agent, base, folder, ["--record", str(tape)]))
+        for delivery in ("context", "tool"):
+            for agent, base in [("anthropic:wire", url), ("openai:wire", url + "/v1")]:
+                tape = tapes / f"{agent.split(':')[0]}-{delivery}.jsonl"
+                more = ["--record", str(tape), "--delivery", delivery]
+                played += len(play(program, agent, base, pathlib.Path(folder) / delivery, more))
         print(f"direct: {played} trials, {len(Model.seen)} requests")
         counts, found = collections.Counter(), list(Model.faults)
         for place in [tapes, *cassettes]:
