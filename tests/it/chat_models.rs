@@ -406,7 +406,7 @@ fn trap_28_arms_differ_in_their_notes_and_in_nothing_else() {
         .filter(|it| it.to_string().contains("Send letter-02 on"))
         .collect();
     let notes = |body: &Value| {
-        let text = body["messages"][0]["content"].as_str().unwrap().to_owned();
+        let text = body["messages"][0]["content"][0]["text"].as_str().unwrap().to_owned();
         let (notes, rest) = text.split_once("\n\nThe task:\n\n").unwrap();
         (notes.to_owned(), rest.to_owned())
     };

@@ -339,7 +339,7 @@ const REFUSED: [(&[&str], &str); 9] = [
     ),
     (
         &["run", "suite", "--agent", "comand:sh clerk.sh"],
-        "error: there is no agent `comand:sh clerk.sh`\n\nhint: agents: embedded, forager, command:PROGRAM",
+        "error: there is no agent `comand:sh clerk.sh`\n\nhint: agents: embedded, forager, anthropic:MODEL, openai:MODEL, hosted:MODEL, command:PROGRAM",
     ),
     (
         &["run", "suite", "--agent", "embeded"],

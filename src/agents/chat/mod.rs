@@ -122,7 +122,8 @@ impl Chat {
             .and_then(|came| taken.map(|()| came))
             .map_err(|told| Fault {
                 told,
-                usage: Some(talk.usage(0)),
+                // Where nothing was answered nothing is known to have been used.
+                usage: (!talk.tally.is_empty()).then(|| talk.usage(0)),
             })?;
         let delivered = talk.delivered(notes.in_message.as_deref(), work.memory);
         let read = delivered.surfaced.iter();
