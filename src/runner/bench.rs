@@ -20,6 +20,7 @@ use crate::{
     files::TemporaryFolder,
     formats::transcript::{read_session, write_session},
     runner::{
+        self,
         journal::{ContentKey, Record},
         plan::{Lane, PlannedTrial, Stage},
         reuse,
@@ -132,6 +133,11 @@ impl Bench {
     /// The scene of a task, where the suite has a world.
     pub fn scene(&self, task: usize) -> Option<&Arc<Scene>> {
         self.scenes.get(task)?.as_ref()
+    }
+
+    /// Trials a worker takes at once: several where they are quick.
+    pub fn handful(&self) -> usize {
+        if self.is_quick { runner::HANDFUL } else { 1 }
     }
 
     /// Names who judges rubrics.
@@ -330,6 +336,10 @@ impl Bench {
         brief: &'a Brief,
     ) -> Option<Hearing<'a>> {
         let judge = self.judge.as_deref()?;
+        let grader = &self.suite.tasks[trial.task as usize].grader;
+        if grader.judged().is_empty() {
+            return None;
+        }
         let given = self.given_indices(trial, arm).into_iter();
         let notes = given.map(|it| arm.learnings[usize::from(it)].text.as_str());
         let address = trial.own_key(key, arm.name.as_str());

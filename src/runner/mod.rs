@@ -39,7 +39,7 @@ const COMMIT_AT: usize = 1000;
 const WAITING: usize = 4 * COMMIT_AT / HANDFUL;
 /// How long what comes in is let gather, so that not every trial wakes whoever commits.
 const GATHER: Duration = Duration::from_millis(2);
-/// Trials a worker takes at once where they are quick.
+/// Most trials a worker takes at once.
 const HANDFUL: usize = 16;
 
 /// How a stage is played.
@@ -109,7 +109,8 @@ pub async fn play(
     loop {
         let left = COMMIT_EVERY.saturating_sub(since.elapsed());
         let mut handfuls = Vec::new();
-        let received = receiver.recv_many(&mut handfuls, WAITING);
+        let most = (COMMIT_AT - waiting.len()).div_ceil(bench.handful());
+        let received = receiver.recv_many(&mut handfuls, most);
         let is_over = tokio::time::timeout(left, received).await == Ok(0);
         waiting.extend(handfuls.into_iter().flatten());
         if is_over || waiting.len() >= COMMIT_AT || since.elapsed() >= COMMIT_EVERY {
@@ -211,7 +212,7 @@ struct Worker {
 
 impl Worker {
     async fn work(self, sender: mpsc::Sender<Vec<Played>>) {
-        let handful = if self.bench.is_quick { HANDFUL } else { 1 };
+        let handful = self.bench.handful();
         loop {
             let from = self.next.fetch_add(handful, Ordering::Relaxed);
             if from >= self.missing.len() || self.halt.is_set() {

@@ -162,7 +162,10 @@ fn each_lasting_fault_breaks_the_trial_with_its_own_reason() {
         let (played, seen) = always(Provider::Anthropic, 2, act);
         let told = broken(&played);
         assert!(told.starts_with(reason), "{told}");
-        assert_eq!((seen, played.record.usage), (requests, None), "{reason}");
+        assert_eq!(seen, requests, "{reason}");
+        // Nothing was answered, so nobody knows what it cost.
+        let usage = played.record.usage.unwrap();
+        assert_eq!((usage.input_tokens, usage.cost_usd), (None, None));
     }
 }
 
@@ -406,7 +409,8 @@ fn trap_28_arms_differ_in_their_notes_and_in_nothing_else() {
         .filter(|it| it.to_string().contains("Send letter-02 on"))
         .collect();
     let notes = |body: &Value| {
-        let text = body["messages"][0]["content"][0]["text"].as_str().unwrap().to_owned();
+        let text = body["messages"][0]["content"][0]["text"].as_str();
+        let text = text.unwrap().to_owned();
         let (notes, rest) = text.split_once("\n\nThe task:\n\n").unwrap();
         (notes.to_owned(), rest.to_owned())
     };

@@ -279,7 +279,8 @@ fn a_session_that_a_killed_run_left_half_played_is_not_taken_for_a_new_one() {
         platform.requests("GET", "/v1/sessions/") > 1
     });
     holds.store(false, Ordering::Relaxed);
-    // The first session of the resumed run is of the same trial, and its creation is lost on the way.
+    // The resumed run takes up the agent there is; its first session is of the same trial, and is lost on the way.
+    platform.misbehave(When::next("POST", "/v1/agents"), Fault::DropBefore);
     platform.misbehave(When::next("POST", "/v1/sessions"), Fault::DropBefore);
     let finished = set.run(folder.path()).finished();
     assert!(finished.records.iter().all(is_whole));

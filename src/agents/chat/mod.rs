@@ -122,8 +122,7 @@ impl Chat {
             .and_then(|came| taken.map(|()| came))
             .map_err(|told| Fault {
                 told,
-                // Where nothing was answered nothing is known to have been used.
-                usage: (!talk.tally.is_empty()).then(|| talk.usage(0)),
+                usage: Some(talk.usage(0)),
             })?;
         let delivered = talk.delivered(notes.in_message.as_deref(), work.memory);
         let read = delivered.surfaced.iter();

@@ -1,5 +1,5 @@
 //! A language model that dreams: lessons of each session with their evidence, few of many, playbooks and notes of those, and
-//! a word on each thing the store held. Transcripts are data; whatever cannot be used is asked for again.
+//! a word on each thing the store held. Transcripts are material; whatever cannot be used is asked for again.
 
 mod answer;
 mod drafts;

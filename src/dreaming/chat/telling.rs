@@ -190,7 +190,7 @@ mod tests {
             start: SessionStart {
                 session: "redline-1".to_owned(),
                 task: "redline".to_owned(),
-                role: "associate".to_owned(),
+                role: "clerk".to_owned(),
                 arm: String::new(),
                 agent: String::new(),
                 setup: Vec::new(),
@@ -212,7 +212,7 @@ mod tests {
     fn short_sessions_share_a_question_and_long_ones_are_cut() {
         let short = [session(1, 4), session(1, 4)];
         let told =
-            "role associate, task redline, not completed; not met: keeps its tables\nrefused: xxxx";
+            "role clerk, task redline, not completed; not met: keeps its tables\nrefused: xxxx";
         let found = batches(&short);
         assert_eq!(found.len(), 1);
         assert_eq!(
