@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// What a dream is asked to look for where nobody says otherwise.
+/// What every dream is asked to look for.
 pub const INSTRUCTIONS: &str = "\
 Write what the sessions teach about doing such tasks better: mistakes that recur and what mended them, the order of work \
 that succeeded, and what was wanted although nothing failed. Write one lesson a file, under /playbooks or /notes. Each \
@@ -34,7 +34,7 @@ pub struct HostedDreamer {
 }
 
 impl HostedDreamer {
-    /// A dreamer with this model; `instructions` stand in for [`INSTRUCTIONS`].
+    /// A dreamer with this model; `instructions` are told after [`INSTRUCTIONS`].
     ///
     /// # Errors
     /// The instructions are longer than the platform takes.
@@ -44,7 +44,10 @@ impl HostedDreamer {
         instructions: Option<String>,
         prices: Prices,
     ) -> Result<Self> {
-        let instructions = instructions.unwrap_or_else(|| INSTRUCTIONS.to_owned());
+        let instructions = match instructions {
+            None => INSTRUCTIONS.to_owned(),
+            Some(more) => format!("{INSTRUCTIONS}\n\n{}", more.trim()),
+        };
         let length = instructions.chars().count();
         if MOST_INSTRUCTIONS < length {
             return Err(Error::usage(format!(

@@ -74,7 +74,7 @@ pub async fn play(
     bench: &Arc<Bench>,
     trials: &Arc<[PlannedTrial]>,
     pace: &Pace,
-    keep: Keep<'_>,
+    mut keep: Keep<'_>,
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Vec<Record>>> {
     let stage = trials.first().map(|trial| trial.stage);
@@ -97,7 +97,6 @@ pub async fn play(
             }
         }
     }
-    let mut keep = keep;
     reuse(bench, trials, &mut records, &mut keep, observe)?;
     let Keep { journal, pack, .. } = keep;
     let missing: Arc<[usize]> = (0..trials.len())

@@ -158,7 +158,10 @@ fn dream_alone_reads_a_run_that_waits_and_leaves_nothing_of_its_own() {
         "hosted:claude-opus-5",
         "--base-url",
         &platform.address,
+        "--instructions",
+        "more.txt",
     ];
+    fs::write(folder.path().join("more.txt"), "Mind the seals.\n").unwrap();
     let dreamt = said(with_key(command(folder.path(), arguments)));
     assert_eq!(dreamt.code, Some(0), "{}", dreamt.talk);
     assert!(
@@ -170,6 +173,16 @@ fn dream_alone_reads_a_run_that_waits_and_leaves_nothing_of_its_own() {
     let left = platform.counts().left;
     assert_eq!(left["session"].len(), sessions);
     assert!(!left.contains_key("memory_store") && !left.contains_key("dream"));
+
+    let log = platform.log();
+    let asked = log
+        .iter()
+        .rfind(|it| it.path == "/v1/dreams" && it.method == "POST");
+    let told = asked.unwrap().body["instructions"].to_string();
+    assert!(
+        told.contains("Mind the seals.\\n\\nHow the sessions were judged"),
+        "{told}"
+    );
 
     // Whoever will not resume it, tidies up.
     let tidied = said(with_key(command(folder.path(), ["tidy", "run"])));
