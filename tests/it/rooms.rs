@@ -8,6 +8,7 @@ use dreameval::{
     domain::trial::{Outcome, Stop},
     files::TemporaryFolder,
     formats::suite::load_suite,
+    http::Transport,
     process::Sandbox,
 };
 use serde_json::{Value, json};
@@ -477,4 +478,38 @@ fn the_suite_of_the_documentation_plays_as_it_says() {
     let of = |arm| completed.iter().filter(|it| **it == (arm, true)).count();
     // Lines are counted without notes; the stamp stands in them alone.
     assert_eq!((completed.len(), of(0), of(1)), (4, 1, 2));
+}
+
+#[test]
+fn a_recorded_room_is_played_again_to_the_same_requests() {
+    let folder = TemporaryFolder::create("tape").unwrap();
+    let tape = folder.path().join("tape.jsonl");
+    let script = "pwd; ls -R; cp letter.txt copy.txt; echo no >&2; exit 1";
+    let calls = vec![
+        ("shell", json!({"command": script})),
+        ("search", json!({"pattern": "client"})),
+    ];
+    let server = Server::start(move |seen, _| Act::json(200, &puppet(seen, &calls, "2")));
+    let play = |transport: Transport| {
+        let mut set = Set::of(Provider::OpenAi, &server);
+        set.suite = repository().join("tests/it/suites/copy-room");
+        set.settings.transport = transport;
+        let mut played = set.room().play();
+        for played in &mut played {
+            assert_eq!(broken(played), "");
+            // A command takes its own time whenever it is run.
+            played.record.usage.as_mut().unwrap().seconds = None;
+            played.record.transcript = None;
+        }
+        played.into_iter().map(|it| it.record).collect::<Vec<_>>()
+    };
+    let recorded = play(Transport::Record(tape.clone()));
+    let asked = server.seen().len();
+    assert_eq!(play(Transport::Replay(tape)), recorded);
+    assert_eq!(server.seen().len(), asked);
+    assert!(
+        recorded
+            .iter()
+            .all(|it| it.usage.unwrap().tool_errors == Some(1))
+    );
 }
