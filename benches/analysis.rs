@@ -41,6 +41,7 @@ fn rows(count: u32) -> Vec<TrialRow> {
                 judge: None,
                 eligible: Vec::new(),
                 surfaced: Vec::new(),
+                opened: Vec::new(),
                 followed: Vec::new(),
                 agent: String::new(),
                 model: String::new(),

@@ -30,6 +30,7 @@ pub fn trial(task: &str, arm: &str, completed: Option<bool>) -> TrialRow {
         judge: None,
         eligible: Vec::new(),
         surfaced: Vec::new(),
+        opened: Vec::new(),
         followed: Vec::new(),
         agent: String::new(),
         model: String::new(),

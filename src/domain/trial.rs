@@ -170,6 +170,8 @@ pub struct TrialRow {
     pub eligible: Vec<LearningId>,
     /// Learnings shown.
     pub surfaced: Vec<LearningId>,
+    /// Learnings the agent asked for by name, where it had to.
+    pub opened: Vec<LearningId>,
     /// Learnings an action followed.
     pub followed: Vec<LearningId>,
     /// The agent's name, or empty.

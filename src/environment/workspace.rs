@@ -9,7 +9,7 @@ use regex::RegexBuilder;
 
 use crate::{
     error::count,
-    files::{Barred, Confined, Item, ItemKind},
+    files::{Barred, Bounds, Confined, Item, ItemKind},
     process::{self, End, Request, Sandbox},
 };
 
@@ -18,15 +18,21 @@ const LARGEST_FILE: u64 = 1 << 20;
 /// Characters of one answer.
 const LONGEST_ANSWER: usize = 16_000;
 /// Items of a listing.
-const MOST_ITEMS: usize = 500;
-/// Levels of a listing.
-const DEPTH: usize = 4;
-/// Files a search looks into.
-const MOST_SEARCHED: usize = 5_000;
+const LISTED: Bounds = Bounds {
+    depth: 4,
+    most: 500,
+    closed: &CLOSED,
+};
+/// Items a search looks into.
+const SEARCHED: Bounds = Bounds {
+    depth: 16,
+    most: 5_000,
+    closed: &CLOSED,
+};
+/// Bytes a search reads.
+const MOST_READ: usize = 64 << 20;
 /// Lines a search finds.
 const MOST_FOUND: usize = 100;
-/// Levels a search goes down.
-const SEARCH_DEPTH: usize = 16;
 /// Characters of a line that was found.
 const LONGEST_LINE: usize = 300;
 /// Bytes of a pattern once it is made ready.
@@ -79,13 +85,9 @@ impl Workspace {
     pub fn list(&self, path: &str) -> Said {
         let (items, is_more) = self
             .room
-            .list(&plain(path)?, DEPTH, MOST_ITEMS)
+            .list(&plain(path)?, LISTED)
             .map_err(|it| barred(path, &it))?;
-        let mut lines: Vec<String> = items
-            .iter()
-            .filter(|it| !is_closed(&it.path))
-            .map(line_of)
-            .collect();
+        let mut lines: Vec<String> = items.iter().map(line_of).collect();
         if lines.is_empty() {
             lines.push("(nothing)".to_owned());
         }
@@ -173,13 +175,18 @@ impl Workspace {
             .size_limit(LARGEST_PATTERN)
             .build()
             .map_err(|_| format!("`{pattern}` is no regular expression that is understood here"))?;
-        let (files, is_more) = self.searched(path)?;
-        let (mut found, mut skipped) = (Vec::new(), 0_usize);
+        let (files, mut is_more) = self.searched(path)?;
+        let (mut found, mut skipped, mut read) = (Vec::new(), 0_usize, 0);
         'files: for file in files {
             let Ok(text) = self.text(&file) else {
                 skipped += 1;
                 continue;
             };
+            read += text.len();
+            if MOST_READ < read {
+                is_more = true;
+                break;
+            }
             for (number, line) in (1..).zip(text.lines()) {
                 if !regex.is_match(line) {
                     continue;
@@ -214,9 +221,9 @@ impl Workspace {
         }
         let (items, is_more) = self
             .room
-            .list(&place, SEARCH_DEPTH, MOST_SEARCHED)
+            .list(&place, SEARCHED)
             .map_err(|it| barred(path, &it))?;
-        let is_file = |it: &Item| matches!(it.kind, ItemKind::File(_)) && !is_closed(&it.path);
+        let is_file = |it: &Item| matches!(it.kind, ItemKind::File(_));
         let files = items.into_iter().filter(is_file).map(|it| it.path);
         Ok((files.collect(), is_more))
     }
@@ -288,11 +295,6 @@ fn plain(path: &str) -> Result<PathBuf, String> {
         return Err("a path holds no zero byte".to_owned());
     }
     Ok(PathBuf::from(if path.is_empty() { "." } else { path }))
-}
-
-fn is_closed(path: &str) -> bool {
-    path.rsplit_once('/')
-        .is_some_and(|(above, _)| above.split('/').any(|it| CLOSED.contains(&it)))
 }
 
 fn line_of(item: &Item) -> String {

@@ -37,6 +37,17 @@ pub enum ItemKind {
     Special,
 }
 
+/// How much of a folder is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Levels, from 1.
+    pub depth: usize,
+    /// Items.
+    pub most: usize,
+    /// Names of folders that are told and not gone into.
+    pub closed: &'static [&'static str],
+}
+
 /// Why something in the folder cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Barred {
@@ -197,16 +208,16 @@ impl Confined {
         }
     }
 
-    /// What stands below a folder, at most `depth` levels and `most` items of it, sorted by path; and whether there was
-    /// more. What cannot be opened is passed over.
+    /// What stands below a folder, within these bounds and sorted by path; and whether there was more. What cannot be
+    /// opened is passed over.
     ///
     /// # Errors
     /// The path names no folder, or leads out.
-    pub fn list(&self, path: &Path, depth: usize, most: usize) -> Held<(Vec<Item>, bool)> {
+    pub fn list(&self, path: &Path, bounds: Bounds) -> Held<(Vec<Item>, bool)> {
         let start = self.walk(&parts(path)?, false)?;
         let mut found = Vec::new();
         let prefix: PathBuf = parts(path)?.iter().collect();
-        let is_more = gather(start, &prefix, (depth, most), &mut found)?;
+        let is_more = gather(start, &prefix, bounds, &mut found)?;
         found.sort_by(|one: &Item, other| one.path.cmp(&other.path));
         Ok((found, is_more))
     }
@@ -237,12 +248,7 @@ impl Confined {
 }
 
 /// Adds what stands in a folder; tells whether something was left out.
-fn gather(
-    folder: OwnedFd,
-    prefix: &Path,
-    (depth, most): (usize, usize),
-    found: &mut Vec<Item>,
-) -> Held<bool> {
+fn gather(folder: OwnedFd, prefix: &Path, bounds: Bounds, found: &mut Vec<Item>) -> Held<bool> {
     let mut names: Vec<std::ffi::OsString> = Vec::new();
     let mut is_more = false;
     for entry in Dir::read_from(&folder)? {
@@ -252,7 +258,7 @@ fn gather(
             continue;
         }
         // A folder may hold millions; no more of them are looked at than could ever be told.
-        if 100 * most < names.len() {
+        if 100 * bounds.most < names.len() {
             is_more = true;
             break;
         }
@@ -260,7 +266,7 @@ fn gather(
     }
     names.sort();
     for name in names {
-        if found.len() == most {
+        if found.len() == bounds.most {
             return Ok(true);
         }
         let Ok(kind) = kind_of(&folder, &name) else {
@@ -271,13 +277,19 @@ fn gather(
             path: path.to_string_lossy().into_owned(),
             kind,
         });
-        if kind == ItemKind::Folder {
-            if depth <= 1 {
-                continue;
-            }
-            if let Ok(inner) = openat(&folder, &*name, FOLDER, Mode::empty()) {
-                is_more |= gather(inner, &path, (depth - 1, most), found)?;
-            }
+        let is_closed = bounds.closed.iter().any(|it| OsStr::new(it) == name);
+        let Some(deeper) = bounds.depth.checked_sub(1).filter(|it| 0 < *it) else {
+            continue;
+        };
+        if kind == ItemKind::Folder
+            && !is_closed
+            && let Ok(inner) = openat(&folder, &*name, FOLDER, Mode::empty())
+        {
+            let bounds = Bounds {
+                depth: deeper,
+                ..bounds
+            };
+            is_more |= gather(inner, &path, bounds, found)?;
         }
     }
     Ok(is_more)
@@ -314,6 +326,31 @@ mod tests {
     use crate::files::TemporaryFolder;
     use std::os::unix::fs::symlink;
 
+    fn bounds(depth: usize, most: usize) -> Bounds {
+        Bounds {
+            depth,
+            most,
+            closed: &["objects"],
+        }
+    }
+
+    #[test]
+    fn a_closed_folder_is_told_and_takes_no_room_of_a_listing() {
+        let folder = TemporaryFolder::create("confined").unwrap();
+        let room = Confined::open(folder.path()).unwrap();
+        for number in 0..50 {
+            let path = format!("objects/{number}");
+            room.write(Path::new(&path), b"x").unwrap();
+        }
+        room.write(Path::new("zoo/a.txt"), b"x").unwrap();
+        let (items, is_more) = room.list(Path::new(""), bounds(3, 4)).unwrap();
+        let paths: Vec<&str> = items.iter().map(|it| it.path.as_str()).collect();
+        assert_eq!(
+            (paths, is_more),
+            (vec!["objects", "zoo", "zoo/a.txt"], false)
+        );
+    }
+
     #[test]
     fn no_path_and_no_link_leads_out_of_the_folder() {
         let outer = TemporaryFolder::create("confined").unwrap();
@@ -333,11 +370,15 @@ mod tests {
         assert_eq!(write("link"), Err(Barred::Link));
         assert_eq!(read("up/secret"), Err(Barred::Link));
         assert_eq!(write("up/new"), Err(Barred::Link));
-        assert_eq!(room.list(Path::new("up"), 1, 9).unwrap_err(), Barred::Link);
+        assert_eq!(
+            room.list(Path::new("up"), bounds(1, 9)).unwrap_err(),
+            Barred::Link
+        );
         assert_eq!(std::fs::read(outer.path().join("secret")).unwrap(), b"no");
         assert!(!outer.path().join("new").exists());
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_pipe_keeps_nobody_waiting_and_sizes_are_bounded() {
         let folder = TemporaryFolder::create("confined").unwrap();
@@ -350,7 +391,7 @@ mod tests {
         assert_eq!(room.read(Path::new("a/b.txt"), 4).unwrap(), b"four");
         assert_eq!(room.read(Path::new("a/b.txt"), 3), Err(Barred::TooLarge));
         assert_eq!(room.read(Path::new("a"), 3), Err(Barred::Folder));
-        let (items, is_more) = room.list(Path::new("."), 2, 9).unwrap();
+        let (items, is_more) = room.list(Path::new("."), bounds(2, 9)).unwrap();
         let item = |path: &str, kind| Item {
             path: path.to_owned(),
             kind,
@@ -366,7 +407,7 @@ mod tests {
                 false
             )
         );
-        assert!(room.list(Path::new(""), 2, 1).unwrap().1);
+        assert!(room.list(Path::new(""), bounds(2, 1)).unwrap().1);
     }
 
     #[test]

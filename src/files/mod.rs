@@ -8,7 +8,7 @@ mod temporary;
 mod writing;
 
 pub use appender::{Appender, truncate};
-pub use confined::{Barred, Confined, Item, ItemKind};
+pub use confined::{Barred, Bounds, Confined, Item, ItemKind};
 pub use locking::Lock;
 pub use reading::{
     DEPTH_AT_MOST, FILES_AT_MOST, TEXT_AT_MOST, exists, length, lies_below, list, names, position,

@@ -90,6 +90,11 @@ impl OverHttp {
         }
         match read::answer(&response.body, number) {
             Some(came) => Ok((came, response.seconds)),
+            // What was wrong with a message may be said without its number.
+            None if matches!(response.status, 400 | 405..=499) => {
+                let told = format!("error: {}", error_told(&response.body));
+                Ok((Came::Refused(told), response.seconds))
+            }
             None if !(200..300).contains(&response.status) => Err(format!(
                 "it answered {}: {}",
                 response.status,

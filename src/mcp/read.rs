@@ -45,15 +45,15 @@ fn tool(listed: &Value) -> Result<Listed, String> {
         return Err("it has a tool without a name, or with one that is too long".to_owned());
     }
     let about = listed.get("description").and_then(Value::as_str);
-    let schema = match listed.get("inputSchema") {
-        Some(schema) if schema.is_object() => {
-            let mut schema = schema.clone();
-            // What providers ask of every schema.
-            schema["type"] = json!("object");
-            schema
-        }
-        _ => json!({"type": "object"}),
+    let mut schema = match listed.get("inputSchema") {
+        Some(schema) if schema.is_object() => schema.clone(),
+        _ => json!({}),
     };
+    // What providers ask of every schema.
+    schema["type"] = json!("object");
+    if !schema.get("properties").is_some_and(Value::is_object) {
+        schema["properties"] = json!({});
+    }
     if LARGEST_SCHEMA < schema.to_string().len() {
         return Err(format!(
             "the schema of its tool `{}` has more than {LARGEST_SCHEMA} bytes",
@@ -185,7 +185,7 @@ mod tests {
         let page = json!({"tools": [{"name": "a", "inputSchema": {"properties": {}}}, {"name": "b", "inputSchema": 3}]});
         let found = tools(&page).unwrap();
         assert_eq!(found[0].schema, json!({"type": "object", "properties": {}}));
-        assert_eq!(found[1].schema, json!({"type": "object"}));
+        assert_eq!(found[1].schema, json!({"type": "object", "properties": {}}));
         assert!(tools(&json!({"tools": [{}]})).is_err());
         assert!(tools(&json!({})).is_err());
         let large = json!({"tools": [{"name": "a", "inputSchema": {"x": "y".repeat(70_000)}}]});

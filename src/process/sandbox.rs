@@ -1,6 +1,9 @@
 //! `bwrap` around a program: it sees the system read-only, its own folder, and no home.
 
-use std::{path::Path, process::Stdio};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use crate::{
     error::{Error, Result},
@@ -13,10 +16,12 @@ const BWRAP: &str = "bwrap";
 const HIDDEN: [&str; 5] = ["/home", "/root", "/tmp", "/run", "/mnt"];
 
 /// A sandbox for programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sandbox {
     /// Whether what runs in it may reach the network. A program that asks a model must; a command of a model need not.
     pub has_network: bool,
+    /// Folders hidden besides, such as that of a suite, where the answers stand.
+    pub hidden: Vec<PathBuf>,
 }
 
 impl Sandbox {
@@ -24,8 +29,8 @@ impl Sandbox {
     ///
     /// # Errors
     /// `bwrap` is not here, or cannot make one.
-    pub fn tried(has_network: bool) -> Result<Self> {
-        let sandbox = Self { has_network };
+    pub fn tried(self) -> Result<Self> {
+        let sandbox = self;
         if locate(BWRAP).is_none() {
             return Err(Error::usage(
                 "`--sandbox` needs the program `bwrap`, which is not on the PATH",
@@ -76,8 +81,12 @@ impl Sandbox {
         if self.has_network {
             words.push("--share-net".to_owned());
         }
-        for hidden in HIDDEN.iter().filter(|it| Path::new(it).is_dir()) {
-            words.extend(["--tmpfs".to_owned(), (*hidden).to_owned()]);
+        let hidden = self.hidden.iter().filter_map(|it| it.canonicalize().ok());
+        let hidden = HIDDEN.iter().map(PathBuf::from).chain(hidden);
+        // Nothing would be left to run in a system whose root is hidden.
+        for hidden in hidden.filter(|it| it.is_dir() && it.parent().is_some()) {
+            let hidden = hidden.to_string_lossy().into_owned();
+            words.extend(["--tmpfs".to_owned(), hidden]);
         }
         let mut bind = |how: &str, path: &Path| {
             let path = path.to_string_lossy().into_owned();
@@ -107,7 +116,12 @@ mod tests {
     async fn inside(script: &str) -> Option<String> {
         let folder = TemporaryFolder::create("sandbox").unwrap();
         // Where the machine has no sandbox there is nothing to see.
-        let sandbox = Sandbox::tried(false).ok()?;
+        let hidden = TemporaryFolder::create("hidden").unwrap();
+        let sandbox = Sandbox {
+            has_network: false,
+            hidden: vec!["/usr/share".into(), hidden.path().to_owned()],
+        };
+        let sandbox = sandbox.tried().ok()?;
         let words = ["/bin/sh", "-c", script].map(str::to_owned);
         let ended = run(Request {
             run: &sandbox.wrapped(&words, folder.path(), &[]),
@@ -124,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_sandbox_hides_homes_and_lets_nothing_but_its_folder_be_written() {
-        let script = "echo x > here && cat here; ls -A /root /home | grep -c '[a-z]$'; echo x > /etc/x || echo no";
+        let script = "echo x > here && cat here; ls -A /root /home | grep -c '[a-z]$'; ls /usr/share; echo x > /etc/x || echo no";
         if let Some(said) = inside(script).await {
             assert_eq!(said, "x\n0\nno");
         }
@@ -132,7 +146,10 @@ mod tests {
 
     #[test]
     fn the_words_of_a_sandbox_end_in_the_program() {
-        let sandbox = Sandbox { has_network: true };
+        let sandbox = Sandbox {
+            has_network: true,
+            hidden: vec!["/".into(), "/no/such".into(), "/usr/lib/..".into()],
+        };
         let words = sandbox.wrapped(
             &["ls".to_owned()],
             Path::new("/w"),
@@ -143,6 +160,8 @@ mod tests {
             line.starts_with("bwrap --unshare-all --die-with-parent --new-session --ro-bind / /")
         );
         assert!(line.contains(" --share-net "));
+        assert!(line.contains(" --tmpfs /usr --ro-bind-try "));
+        assert!(!line.contains("--tmpfs / "));
         assert!(line.ends_with(
             "--ro-bind-try /x/agent.py /x/agent.py --bind /w /w --chdir /w --setenv HOME /w -- ls"
         ));

@@ -228,6 +228,7 @@ impl Baseline {
             judge: None,
             eligible: Vec::new(),
             surfaced: Vec::new(),
+            opened: Vec::new(),
             followed: Vec::new(),
             agent: self.ruler.agent.clone(),
             model: String::new(),

@@ -76,6 +76,7 @@ fn row(bench: &Bench, run: &Digest, trial: &PlannedTrial, record: &Record) -> Tr
         judge: record.judge,
         eligible: ids(eligible),
         surfaced: shown(&record.surfaced),
+        opened: shown(&record.opened),
         followed: shown(&record.followed),
         agent: bench.agent_name.clone(),
         model: bench.agent.model(),

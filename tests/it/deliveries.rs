@@ -348,6 +348,16 @@ fn a_run_with_the_memory_tool_is_resumed_and_reported_with_it() {
         let said = say(folder.path(), words);
         assert!(matches!(said.code, Some(0 | 1 | 3)), "{}", said.talk);
     }
+    let said = say(folder.path(), ["report", "run", "--csv", "-q"]);
+    assert_eq!(said.code, Some(0), "{}", said.talk);
+    let trials = fs::read_to_string(folder.path().join("run/trials.csv")).unwrap();
+    assert!(
+        trials
+            .lines()
+            .next()
+            .unwrap()
+            .contains("surfaced,opened,followed")
+    );
     let report = fs::read_to_string(folder.path().join("run/report.md")).unwrap();
     assert!(report.contains("memory tool"), "{report}");
     let asked: BTreeSet<bool> = server

@@ -195,7 +195,9 @@ fn a_key_is_in_nothing_a_run_leaves_or_says_even_where_it_is_told_back_or_killed
             .all(|it| it.headers["authorization"] == format!("Bearer {KEY}"))
     );
     // Transcripts are packed; what they hold is looked at as a user would.
-    let shown = said(line.call(["replay", "whole", "0"]));
+    // Which trials broke depends on whose request came in which place.
+    let replayed = |number: u32| said(line.call(["replay", "whole", &number.to_string()]));
+    let shown = (0..22).map(replayed).find(|it| it.code == Some(0)).unwrap();
     assert!(
         shown.answer.contains("[key]") && !shown.answer.contains("sk-planted"),
         "{}",

@@ -8,6 +8,7 @@ use dreameval::{
     domain::trial::{Outcome, Stop},
     files::TemporaryFolder,
     formats::suite::load_suite,
+    http::Transport,
     process::Sandbox,
 };
 use serde_json::{Value, json};
@@ -271,7 +272,12 @@ fn a_suite_says_which_tools_its_workspace_has() {
 #[test]
 fn in_a_sandbox_a_command_reaches_its_folder_and_neither_homes_nor_the_network() {
     // Where the machine can make none, that is what is told, and there is nothing else to see.
-    let sandbox = match Sandbox::tried(false) {
+    let suite = repository().join("tests/it/suites/copy-room");
+    let sandbox = Sandbox {
+        has_network: false,
+        hidden: vec![suite.clone()],
+    };
+    let sandbox = match sandbox.tried() {
         Ok(sandbox) => sandbox,
         Err(error) => {
             assert!(error.to_string().contains("bwrap"));
@@ -281,9 +287,10 @@ fn in_a_sandbox_a_command_reaches_its_folder_and_neither_homes_nor_the_network()
     let home = TemporaryFolder::create("home").unwrap();
     fs::write(home.path().join("key"), "hidden").unwrap();
     let script = format!(
-        "cat letter.txt | head -1; cat {}/key || echo no key; touch /usr/x || echo read-only; ls /proc/net/tcp >/dev/null; \
+        "cat letter.txt | head -1; cat {}/key || echo no key; touch /usr/x || echo read-only; ls -A {} | grep suite.toml; ls /proc/net/tcp >/dev/null; \
          grep -c : /proc/net/dev; setsid sleep 72.25 & sleep 72.25 &",
-        home.path().display()
+        home.path().display(),
+        suite.display()
     );
     let calls = vec![("shell", json!({"command": script}))];
     let server = Server::start(move |seen, _| Act::json(200, &puppet(seen, &calls, "Done.")));
@@ -299,6 +306,10 @@ fn in_a_sandbox_a_command_reaches_its_folder_and_neither_homes_nor_the_network()
         "{said}"
     );
     assert!(said.contains("read-only"), "{said}");
+    assert!(
+        !said.contains("suite.toml"),
+        "the answers stand there: {said}"
+    );
     // The loopback and no other device.
     assert!(said.ends_with("\n1"), "{said}");
     let left = std::process::Command::new("sh")
@@ -362,7 +373,11 @@ fn a_sandbox_that_cannot_be_had_is_refused_before_anything_runs() {
 
 #[test]
 fn a_program_in_a_sandbox_plays_as_it_does_outside() {
-    if Sandbox::tried(true).is_err() {
+    let sandbox = Sandbox {
+        has_network: true,
+        ..Sandbox::default()
+    };
+    if sandbox.tried().is_err() {
         return;
     }
     let folder = TemporaryFolder::create("sandbox").unwrap();
@@ -463,4 +478,38 @@ fn the_suite_of_the_documentation_plays_as_it_says() {
     let of = |arm| completed.iter().filter(|it| **it == (arm, true)).count();
     // Lines are counted without notes; the stamp stands in them alone.
     assert_eq!((completed.len(), of(0), of(1)), (4, 1, 2));
+}
+
+#[test]
+fn a_recorded_room_is_played_again_to_the_same_requests() {
+    let folder = TemporaryFolder::create("tape").unwrap();
+    let tape = folder.path().join("tape.jsonl");
+    let script = "pwd; ls -R; cp letter.txt copy.txt; echo no >&2; exit 1";
+    let calls = vec![
+        ("shell", json!({"command": script})),
+        ("search", json!({"pattern": "client"})),
+    ];
+    let server = Server::start(move |seen, _| Act::json(200, &puppet(seen, &calls, "2")));
+    let play = |transport: Transport| {
+        let mut set = Set::of(Provider::OpenAi, &server);
+        set.suite = repository().join("tests/it/suites/copy-room");
+        set.settings.transport = transport;
+        let mut played = set.room().play();
+        for played in &mut played {
+            assert_eq!(broken(played), "");
+            // A command takes its own time whenever it is run.
+            played.record.usage.as_mut().unwrap().seconds = None;
+            played.record.transcript = None;
+        }
+        played.into_iter().map(|it| it.record).collect::<Vec<_>>()
+    };
+    let recorded = play(Transport::Record(tape.clone()));
+    let asked = server.seen().len();
+    assert_eq!(play(Transport::Replay(tape)), recorded);
+    assert_eq!(server.seen().len(), asked);
+    assert!(
+        recorded
+            .iter()
+            .all(|it| it.usage.unwrap().tool_errors == Some(1))
+    );
 }

@@ -488,3 +488,43 @@ fn agents_that_cannot_call_a_server_are_refused_and_a_model_plays_from_the_comma
     assert_eq!(tests.len(), 4);
     assert!(tests.iter().all(|(_, it)| *it == Some(true)), "{tests:?}");
 }
+
+#[test]
+fn servers_end_where_the_harness_is_killed() {
+    let folder = TemporaryFolder::create("server").unwrap();
+    let mark = format!("killed-{}", std::process::id());
+    let command = r#"command = ["python3", "server.py"]"#;
+    let marked = format!(r#"command = ["python3", "server.py", "{mark}"]"#);
+    let suite = changed(&folder, command, &marked).display().to_string();
+    let server = Server::start(|_, _| Act::Hang);
+    let base = format!("{}/v1", server.address);
+    let words = [
+        "run",
+        &suite,
+        "--agent",
+        "openai:m",
+        "--base-url",
+        &base,
+        "--arms",
+        "bare",
+        "--pairs",
+        "0",
+        "--out",
+        "run",
+        "-q",
+    ];
+    let mut child = crate::program::command(folder.path(), words)
+        .spawn()
+        .unwrap();
+    let pattern = format!("server[.]py {mark}");
+    let becomes = |is_wanted: fn(&str) -> bool| {
+        (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            is_wanted(&count_of(&pattern))
+        })
+    };
+    assert!(becomes(|it| it != "0"), "no server was started");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(becomes(|it| it == "0"), "a server was left");
+}

@@ -191,7 +191,7 @@ impl Chat {
             }
             Place::Workspace(folder) => {
                 let tools = in_folder::tools(work.kit);
-                Ground::Folder(Workspace::open(folder, self.sandbox)?, tools)
+                Ground::Folder(Workspace::open(folder, self.sandbox.clone())?, tools)
             }
         })
     }

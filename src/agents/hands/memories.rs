@@ -521,4 +521,33 @@ mod tests {
         .unwrap();
         assert!(said.chars().count() < 16_100 && said.contains("left out"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_called_nothing_breaks_and_every_file_stays_below_the_root(
+            calls in proptest::collection::vec(
+                (
+                    "view|create|str_replace|insert|delete|rename",
+                    proptest::array::uniform2("/memories(/(a|b|é|[.]{1,2}|%2e)){0,3}/?"),
+                    proptest::array::uniform2("[a\n é]{0,4}"),
+                    -2_i64..6,
+                ),
+                0..12,
+            ),
+        ) {
+            let mut held = memories(&[("/a", "a\né"), ("/b/a", "")]);
+            for (command, [path, other], [text, new], number) in calls {
+                let _ = call(&mut held, json!({
+                    "command": command, "path": path, "old_path": path, "new_path": other,
+                    "file_text": text, "old_str": text, "new_str": new, "insert_text": new,
+                    "insert_line": number, "view_range": [number, number + 1],
+                }));
+                let paths: Vec<&String> = held.files.keys().collect();
+                for path in &paths {
+                    assert!(path.starts_with("/memories/") && !path.contains("..") && !path.contains('%'));
+                    assert!(!paths.iter().any(|it| it.starts_with(&format!("{path}/"))), "{paths:?}");
+                }
+            }
+        }
+    }
 }

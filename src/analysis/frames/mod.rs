@@ -36,7 +36,7 @@ enum Cells {
 }
 
 /// The columns of `trials.parquet`, in their groups.
-const COLUMNS: [(&str, Cells); 39] = [
+const COLUMNS: [(&str, Cells); 40] = [
     // identity
     ("run", Cells::Text(|row| known(&row.run))),
     ("suite", Cells::Text(|row| known(&row.suite))),
@@ -115,6 +115,7 @@ const COLUMNS: [(&str, Cells); 39] = [
     // memory use
     ("eligible", Cells::Names(|row| &row.eligible)),
     ("surfaced", Cells::Names(|row| &row.surfaced)),
+    ("opened", Cells::Names(|row| &row.opened)),
     ("followed", Cells::Names(|row| &row.followed)),
     // provenance
     ("agent", Cells::Text(|row| known(&row.agent))),
@@ -248,7 +249,7 @@ mod tests {
         assert!(header.starts_with("run,suite,task,family,role,split,repeat,seed,arm,"));
         assert_eq!(
             cells,
-            ",,a,a,,,0,,bare,,,,,,,,,,,,,,,,,,,,,,,,\"[\"\"n-1\"\",\"\"n-2\"\"]\",,,,,,\n"
+            ",,a,a,,,0,,bare,,,,,,,,,,,,,,,,,,,,,,,,\"[\"\"n-1\"\",\"\"n-2\"\"]\",,,,,,,\n"
         );
     }
 }

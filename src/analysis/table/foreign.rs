@@ -240,6 +240,7 @@ impl<'table> View<'table> {
             judge: None,
             eligible: Vec::new(),
             surfaced: Vec::new(),
+            opened: Vec::new(),
             followed: Vec::new(),
             agent,
             model,

@@ -68,6 +68,7 @@ impl Line<'_> {
             judge: self.judge()?,
             eligible: self.names("eligible")?,
             surfaced: self.names("surfaced")?,
+            opened: self.names("opened")?,
             followed: self.names("followed")?,
             agent: self.text("agent"),
             model: self.text("model"),

@@ -1,5 +1,7 @@
 //! What agents are given to work with: how notes reach them, and what bounds what they run.
 
+use std::path::Path;
+
 use crate::{
     agents::chat::{Chat, Delivery},
     cli::commands::{
@@ -44,10 +46,20 @@ pub fn chat((typed, halt): (&Typed, &Halt), suite: &Suite, way: &Reach) -> Resul
 /// # Errors
 /// None can be made here.
 pub fn sandbox(typed: &Typed, halt: &Halt, has_network: bool) -> Result<Option<Sandbox>> {
+    let suite = Path::new(&typed.suite);
+    let folder = match suite.is_file() {
+        true => suite.parent().unwrap_or(suite),
+        false => suite,
+    };
+    let sandbox = || Sandbox {
+        has_network,
+        // Where this run is written, and where graders and their answers stand.
+        hidden: vec![".".into(), folder.to_owned()],
+    };
     match (typed.sandbox, halt.why()) {
         (false, _) => Ok(None),
-        (true, Some(Why::Reading)) => Ok(Some(Sandbox { has_network })),
-        (true, _) => Sandbox::tried(has_network).map(Some),
+        (true, Some(Why::Reading)) => Ok(Some(sandbox())),
+        (true, _) => sandbox().tried().map(Some),
     }
 }
 
