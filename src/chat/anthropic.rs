@@ -1,6 +1,7 @@
 //! Anthropic Messages: `POST /v1/messages`. Field by field after the types of the official package.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::chat::{Choice, End, Ids, Message, Reply, Tokens, ToolCall, Turn, number_at, text_at};
 
@@ -22,70 +23,127 @@ pub(super) fn refuses_temperature(model: &str) -> bool {
     model.starts_with("claude-") && !TAKE_TEMPERATURE.iter().any(|it| model.starts_with(it))
 }
 
-/// The request. Neither `tool_choice` nor `thinking` is ever sent: newer models refuse a forced choice and thinking
-/// turned off.
-pub(super) fn body(choice: &Choice, turn: &Turn<'_>) -> Value {
-    let mut body = Map::new();
-    body.insert("model".to_owned(), json!(choice.model));
-    body.insert("max_tokens".to_owned(), json!(turn.max_tokens));
-    body.insert(
-        "system".to_owned(),
-        json!([{"type": "text", "text": turn.system, "cache_control": kept()}]),
-    );
-    let last = turn.messages.len().saturating_sub(1);
-    let messages = turn.messages.iter().enumerate();
-    body.insert(
-        "messages".to_owned(),
-        messages.map(|(at, it)| message(it, at == last)).collect(),
-    );
-    if !turn.tools.is_empty() {
-        let tools = turn.tools.iter().map(|tool| match tool.built_in {
-            Some(kind) => json!({"type": kind, "name": tool.name}),
-            None => {
-                json!({"name": tool.name, "description": tool.about, "input_schema": tool.schema})
-            }
-        });
-        body.insert("tools".to_owned(), tools.collect());
-    }
-    if let Some(temperature) = choice.temperature {
-        body.insert("temperature".to_owned(), json!(temperature));
-    }
-    Value::Object(body)
+/// A request, as it is sent; nothing said so far is copied.
+#[derive(Serialize)]
+struct Body<'a> {
+    max_tokens: u32,
+    messages: Vec<Said<'a>>,
+    model: &'a str,
+    system: [Block<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Offered<'a>>,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    content: Content<'a>,
+    role: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    Text(&'a str),
+    Blocks(Vec<Block<'a>>),
+    AsReceived(&'a Value),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Block<'a> {
+    Text {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<Kept>,
+        text: &'a str,
+    },
+    ToolResult {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<Kept>,
+        content: &'a str,
+        is_error: bool,
+        tool_use_id: &'a str,
+    },
 }
 
 /// The mark up to which a provider may keep what it read: tools and system, the same for a role, and all said so far.
-fn kept() -> Value {
-    json!({"type": "ephemeral"})
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "ephemeral")]
+struct Kept {}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Offered<'a> {
+    BuiltIn {
+        name: &'a str,
+        r#type: &'static str,
+    },
+    Own {
+        description: &'a str,
+        input_schema: &'a Value,
+        name: &'a str,
+    },
 }
 
-/// A message; the last of a request carries a mark up to which the provider may keep what it read.
-fn message(message: &Message, is_last: bool) -> Value {
-    match message {
-        Message::User(text) if is_last => json!({
-            "role": "user",
-            "content": [{"type": "text", "text": text, "cache_control": kept()}],
-        }),
-        Message::User(text) => json!({"role": "user", "content": text}),
-        Message::Model(content) => json!({"role": "assistant", "content": content}),
+/// The request. Neither `tool_choice` nor `thinking` is ever sent: newer models refuse a forced choice and thinking
+/// turned off.
+pub(super) fn body(choice: &Choice, turn: &Turn<'_>) -> serde_json::Result<String> {
+    let last = turn.messages.len().saturating_sub(1);
+    let messages = turn.messages.iter().enumerate();
+    let tools = turn.tools.iter().map(|tool| match tool.built_in {
+        Some(kind) => Offered::BuiltIn {
+            name: &tool.name,
+            r#type: kind,
+        },
+        None => Offered::Own {
+            description: &tool.about,
+            input_schema: &tool.schema,
+            name: &tool.name,
+        },
+    });
+    serde_json::to_string(&Body {
+        max_tokens: turn.max_tokens,
+        messages: messages.map(|(at, it)| said(it, at == last)).collect(),
+        model: &choice.model,
+        system: [Block::Text {
+            cache_control: Some(Kept {}),
+            text: turn.system,
+        }],
+        temperature: choice.temperature,
+        tools: tools.collect(),
+    })
+}
+
+/// A message; the last of a request carries a mark.
+fn said(message: &Message, is_last: bool) -> Said<'_> {
+    let mark = |is_marked: bool| is_marked.then_some(Kept {});
+    let (role, content) = match message {
+        Message::User(text) if is_last => {
+            let cache_control = mark(true);
+            let block = Block::Text {
+                cache_control,
+                text,
+            };
+            ("user", Content::Blocks(vec![block]))
+        }
+        Message::User(text) => ("user", Content::Text(text)),
+        Message::Model(content) => ("assistant", Content::AsReceived(content)),
         // One user message with nothing before the results, or the provider refuses it.
         Message::Results(results) => {
-            let mut blocks: Vec<Value> = results
+            let blocks = results
                 .iter()
-                .map(|it| {
-                    json!({
-                        "type": "tool_result",
-                        "tool_use_id": it.id,
-                        "content": it.text,
-                        "is_error": it.is_error,
-                    })
-                })
-                .collect();
-            if let Some(block) = blocks.last_mut().filter(|_| is_last) {
-                block["cache_control"] = kept();
-            }
-            json!({"role": "user", "content": blocks})
+                .enumerate()
+                .map(|(at, it)| Block::ToolResult {
+                    cache_control: mark(is_last && at + 1 == results.len()),
+                    content: &it.text,
+                    is_error: it.is_error,
+                    tool_use_id: &it.id,
+                });
+            ("user", Content::Blocks(blocks.collect()))
         }
-    }
+    };
+    Said { content, role }
 }
 
 /// Reads a reply. Blocks of unknown type stay in `raw` and are otherwise passed over.
@@ -164,7 +222,7 @@ mod tests {
             tools,
             max_tokens: 100,
         };
-        body(&choice, &turn)
+        serde_json::from_str(&body(&choice, &turn).unwrap()).unwrap()
     }
 
     fn with_stop(reason: &Value) -> End {
@@ -237,7 +295,7 @@ mod tests {
         ];
         let result = |id, is_error: bool| json!({"type": "tool_result", "tool_use_id": id, "content": "stamped", "is_error": is_error});
         let mut last = result("b", true);
-        last["cache_control"] = kept();
+        last["cache_control"] = json!({"type": "ephemeral"});
         assert_eq!(
             sent(&messages, &[])["messages"],
             json!([

@@ -300,8 +300,9 @@ impl Model {
                 openai::body(&self.choice, turn),
             ),
         };
-        // Not by `to_string`, which goes through the formatter and takes twice as long.
-        let body = serde_json::to_string(&body).unwrap_or_default();
+        let body = body.map_err(|fault| {
+            Fault::Provider(format!("the request could not be written: {fault}"))
+        })?;
         // About four bytes make a token; the true count is settled below.
         let estimate = body.len() as u64 / 4;
         let request = Request {
@@ -448,7 +449,8 @@ mod tests {
             tools: &[],
             max_tokens: 9,
         };
-        let body = anthropic::body(&choice, &turn);
+        let body = anthropic::body(&choice, &turn).unwrap();
+        let body: Value = serde_json::from_str(&body).unwrap();
         for key in ["temperature", "top_p", "top_k", "seed"] {
             assert_eq!(body.get(key), None, "{key}");
         }

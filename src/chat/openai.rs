@@ -1,49 +1,100 @@
 //! Chat completions: `POST {base}/chat/completions`, read as loosely as the servers that speak them need.
 
+use std::borrow::Cow;
+
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::chat::{
     Choice, End, Ids, Message, Provider, Reply, Tokens, ToolCall, Turn, number_at, text_at,
 };
 
+/// A request, as it is sent; nothing said so far is copied.
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u32>,
+    messages: Vec<Said<'a>>,
+    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Offered<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Said<'a> {
+    Words {
+        content: &'a str,
+        role: &'static str,
+    },
+    AsReceived(&'a Value),
+    Result {
+        content: Cow<'a, str>,
+        role: &'static str,
+        tool_call_id: &'a str,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "function")]
+struct Offered<'a> {
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    description: &'a str,
+    name: &'a str,
+    parameters: &'a Value,
+}
+
 /// The request. The newer name of the token limit goes to OpenAI itself; most other servers know only the older.
-pub(super) fn body(choice: &Choice, turn: &Turn<'_>) -> Value {
+pub(super) fn body(choice: &Choice, turn: &Turn<'_>) -> serde_json::Result<String> {
     let is_openai = choice
         .base_url
         .as_deref()
         .is_none_or(|it| it.trim_end_matches('/') == Provider::OpenAi.address());
-    let limit = if is_openai {
-        "max_completion_tokens"
-    } else {
-        "max_tokens"
-    };
-    let mut messages = vec![json!({"role": "system", "content": turn.system})];
+    let mut messages = vec![Said::Words {
+        content: turn.system,
+        role: "system",
+    }];
     for message in turn.messages {
         match message {
-            Message::User(text) => messages.push(json!({"role": "user", "content": text})),
-            Message::Model(raw) => messages.push(raw.clone()),
-            Message::Results(results) => messages.extend(results.iter().map(|it| {
+            Message::User(text) => messages.push(Said::Words {
+                content: text,
+                role: "user",
+            }),
+            Message::Model(raw) => messages.push(Said::AsReceived(raw)),
+            Message::Results(results) => messages.extend(results.iter().map(|it| Said::Result {
                 // There is no field for a failure here, so the text says it.
-                let mark = if it.is_error { "error: " } else { "" };
-                json!({"role": "tool", "tool_call_id": it.id, "content": format!("{mark}{}", it.text)})
+                content: match it.is_error {
+                    true => Cow::Owned(format!("error: {}", it.text)),
+                    false => Cow::Borrowed(it.text.as_str()),
+                },
+                role: "tool",
+                tool_call_id: &it.id,
             })),
         }
     }
-    let mut body = Map::new();
-    body.insert("model".to_owned(), json!(choice.model));
-    body.insert(limit.to_owned(), json!(turn.max_tokens));
-    body.insert("messages".to_owned(), Value::Array(messages));
-    if !turn.tools.is_empty() {
-        let tools = turn.tools.iter().map(|tool| {
-            json!({"type": "function", "function":
-                {"name": tool.name, "description": tool.about, "parameters": tool.schema}})
-        });
-        body.insert("tools".to_owned(), tools.collect());
-    }
-    if let Some(temperature) = choice.temperature {
-        body.insert("temperature".to_owned(), json!(temperature));
-    }
-    Value::Object(body)
+    let tools = turn.tools.iter().map(|tool| Offered {
+        function: Function {
+            description: &tool.about,
+            name: &tool.name,
+            parameters: &tool.schema,
+        },
+    });
+    serde_json::to_string(&Body {
+        max_completion_tokens: is_openai.then_some(turn.max_tokens),
+        max_tokens: (!is_openai).then_some(turn.max_tokens),
+        messages,
+        model: &choice.model,
+        temperature: choice.temperature,
+        tools: tools.collect(),
+    })
 }
 
 /// Reads a reply.
@@ -140,6 +191,10 @@ mod tests {
     use super::*;
     use crate::chat::ToolResult;
 
+    fn written(choice: &Choice, turn: &Turn<'_>) -> Value {
+        serde_json::from_str(&body(choice, turn).unwrap()).unwrap()
+    }
+
     fn message(message: Value, finish: &str) -> Reply {
         reply(&json!({"id": "c9", "choices": [{"message": message, "finish_reason": finish}]}))
             .unwrap()
@@ -229,7 +284,7 @@ mod tests {
             max_tokens: 7,
         };
         assert_eq!(
-            body(&choice, &turn),
+            written(&choice, &turn),
             json!({"model": "local", "max_tokens": 7, "messages": [
                 {"role": "system", "content": "s"},
                 {"role": "user", "content": "go"},
@@ -248,6 +303,6 @@ mod tests {
             tools: &[],
             max_tokens: 7,
         };
-        assert_eq!(body(&choice, &turn)["max_completion_tokens"], 7);
+        assert_eq!(written(&choice, &turn)["max_completion_tokens"], 7);
     }
 }
