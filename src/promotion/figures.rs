@@ -127,9 +127,28 @@ fn trim(number: String) -> String {
     }
 }
 
+/// A whole number in groups of three digits: `12,514,647`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.char_indices() {
+        if 0 < at && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_numbers_are_grouped_by_three() {
+        let told = [0, 999, 1000, 12_514_647].map(grouped);
+        assert_eq!(told, ["0", "999", "1,000", "12,514,647"]);
+    }
 
     #[test]
     fn points_keep_one_decimal_below_ten_and_never_hide_a_small_effect() {

@@ -5,7 +5,7 @@ use crate::{
         evidence::{ArmSummary, JudgeCost},
         spending::Spending,
     },
-    promotion::figures::{amount, arm_words},
+    promotion::figures::{amount, arm_words, grouped},
     report::{
         Inputs,
         page::{Block, Cell, Section, Table},
@@ -65,12 +65,11 @@ fn judged(inputs: &Inputs<'_>) -> Option<Table> {
         ],
     );
     let row = |(arm, cost): (&ArmSummary, JudgeCost)| {
-        let whole = |it: u64| it.to_string();
         vec![
             Cell::text(arm_words(&arm.arm)),
             Cell::text(cost.trials.to_string()),
-            Cell::or_unknown(cost.input_tokens.map(whole)),
-            Cell::or_unknown(cost.output_tokens.map(whole)),
+            Cell::or_unknown(cost.input_tokens.map(grouped)),
+            Cell::or_unknown(cost.output_tokens.map(grouped)),
             Cell::or_unknown(cost.cost_usd.map(dollars)),
         ]
     };
@@ -94,13 +93,12 @@ fn spent(inputs: &Inputs<'_>) -> Option<Table> {
             "#Dollars",
         ],
     );
-    let whole = |it: u64| it.to_string();
     let row = |it: &Spending| {
         vec![
             Cell::text(it.role.clone()),
-            Cell::text(it.times.to_string()),
-            Cell::or_unknown(it.input_tokens.map(whole)),
-            Cell::or_unknown(it.output_tokens.map(whole)),
+            Cell::text(grouped(u64::from(it.times))),
+            Cell::or_unknown(it.input_tokens.map(grouped)),
+            Cell::or_unknown(it.output_tokens.map(grouped)),
             Cell::or_unknown(it.dollars.map(dollars)),
         ]
     };
