@@ -26,7 +26,9 @@ pub fn read_text(path: &Path) -> Result<String> {
 /// The bytes of a file, refused where there are more than `at_most`.
 pub fn read_bytes(path: &Path, at_most: u64) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
-    let mut bytes = Vec::new();
+    // The length is a hint: the file may grow, or be none.
+    let length = file.metadata().map_or(0, |it| it.len()).min(at_most);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     file.take(at_most.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|error| cannot_read(path, &error))?;
