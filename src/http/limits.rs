@@ -10,11 +10,14 @@ use crate::http::{
 
 /// Seconds of the pace that may be used at once after a pause.
 const BURST: f64 = 1.0;
-/// What a refusal leaves of the pace, and what each answer gives back.
+/// What a refusal leaves of the pace, and what each second without one gives back. It is time that gives back and not
+/// answers: where a share of requests is refused whatever the pace, the slower pace of answers would slow it for ever.
 const SLOWED: f64 = 0.8;
-const RECOVERED: f64 = 1.01;
+const RECOVERED: f64 = 1.5;
+/// Longest wait before the pace is looked at again, in seconds.
+const LONGEST: f64 = 1.0;
 /// Seconds nobody asks after a refusal that names no time.
-const PAUSE: f64 = 1.0;
+const PAUSE: f64 = 0.25;
 const MINUTE: f64 = 60.0;
 
 /// What the user allows; `None` leaves it to the provider.
@@ -36,6 +39,8 @@ struct State {
     tokens: Pace,
     /// Nobody asks before this.
     closed_until: f64,
+    /// Up to when time has given back.
+    recovered: f64,
     /// When the present slowing began, and requests let in since.
     since: f64,
     admitted: u32,
@@ -58,12 +63,17 @@ impl Pace {
         }
     }
 
-    /// Takes `units` and returns when they may be used.
-    fn take(&mut self, units: f64, now: f64) -> f64 {
-        let Some(rate) = self.now else { return now };
-        let begin = self.free_at.max(now - BURST);
-        self.free_at = begin + units * MINUTE / rate.max(f64::MIN_POSITIVE);
-        begin.max(now)
+    /// When the next units may be used.
+    fn ready(&self) -> f64 {
+        self.now.map_or(0.0, |_| self.free_at)
+    }
+
+    /// Uses `units`.
+    fn take(&mut self, units: f64, now: f64) {
+        if let Some(rate) = self.now {
+            let begin = self.free_at.max(now - BURST);
+            self.free_at = begin + units * MINUTE / rate.max(f64::MIN_POSITIVE);
+        }
     }
 
     fn slow(&mut self, seen: Option<f64>) {
@@ -73,10 +83,11 @@ impl Pace {
         }
     }
 
-    fn recover(&mut self) {
+    fn recover(&mut self, seconds: f64) {
+        let more = RECOVERED.powf(seconds.min(MINUTE));
         self.now = match (self.now, self.most) {
-            (Some(rate), Some(most)) => Some((rate * RECOVERED).min(most)),
-            (Some(rate), None) => Some(rate * RECOVERED),
+            (Some(rate), Some(most)) => Some((rate * more).min(most)),
+            (Some(rate), None) => Some((rate * more).min(f64::MAX)),
             (None, most) => most,
         };
     }
@@ -95,28 +106,33 @@ impl Limiter {
             requests: Pace::new(limits.requests_per_minute),
             tokens: Pace::new(limits.tokens_per_minute),
             closed_until: 0.0,
+            recovered: 0.0,
             since: 0.0,
             admitted: 0,
         }))
     }
 
-    /// Returns when a request of about `tokens` tokens may be sent.
+    /// Returns when a request of about `tokens` tokens may be sent. What waits looks again and again, so that a pace
+    /// that has recovered holds for those who wait already.
     pub async fn admit(&self, clock: &Clock, tokens: u64) {
-        let now = clock.now();
-        let mut at = {
-            let mut state = lock(&self.0);
-            state.admitted += 1;
-            let by_requests = state.requests.take(1.0, now);
-            by_requests.max(state.tokens.take(tokens as f64, now))
-        };
         loop {
             let now = clock.now();
-            at = at.max(lock(&self.0).closed_until);
-            // Times are rounded to nanoseconds, so what is left may never become nothing.
-            if at - now < 1e-6 {
-                return;
-            }
-            clock.wait(Duration::from_secs_f64(at - now)).await;
+            let at = {
+                let mut state = lock(&self.0);
+                let ready = state.requests.ready().max(state.tokens.ready());
+                let at = ready.max(state.closed_until);
+                // Times are rounded to nanoseconds, so what is left may never become nothing.
+                if at - now < 1e-6 {
+                    state.admitted += 1;
+                    state.requests.take(1.0, now);
+                    state.tokens.take(tokens as f64, now);
+                    return;
+                }
+                at
+            };
+            clock
+                .wait(Duration::from_secs_f64((at - now).min(LONGEST)))
+                .await;
         }
     }
 
@@ -155,12 +171,15 @@ impl Limiter {
                 state.requests.slow(Some(seen));
                 state.tokens.slow(None);
                 (state.since, state.admitted) = (now, 0);
+                state.recovered = now;
             }
             let wait = wait_asked(headers).map_or(PAUSE, |it| it.as_secs_f64());
             state.closed_until = state.closed_until.max(now + wait.min(MINUTE * 2.0));
         } else if answer.status < 400 {
-            state.requests.recover();
-            state.tokens.recover();
+            let seconds = now - state.recovered;
+            state.requests.recover(seconds);
+            state.tokens.recover(seconds);
+            state.recovered = now;
             let exhausted = ["requests", "input-tokens", "tokens"]
                 .iter()
                 .filter_map(|what| reset_of(headers, what))
@@ -280,12 +299,27 @@ mod tests {
             limiter.learn(&clock, &answer(429, &[("retry-after", "10")]));
         }
         assert_eq!(seconds_for(&limiter, &clock, 1, 0).await, 10.0);
-        // 48 a minute: 1.25 s apart.
-        assert_eq!(seconds_for(&limiter, &clock, 40, 0).await, 48.0);
+        // 48 a minute: 1.25 s apart, the first of them after a quarter of a second.
+        assert_eq!(seconds_for(&limiter, &clock, 40, 0).await, 49.0);
         for _ in 0..100 {
             limiter.learn(&clock, &answer(200, &[]));
         }
         assert_eq!(seconds_for(&limiter, &clock, 60, 0).await, 60.0);
+    }
+
+    #[tokio::test]
+    async fn refusals_that_come_whatever_the_pace_do_not_slow_it_for_ever() {
+        let clock = Clock::told();
+        let limiter = Limiter::new(Limits::default());
+        for number in 0..3000 {
+            limiter.admit(&clock, 100).await;
+            clock.wait(Duration::from_millis(5)).await;
+            let status = if number % 13 == 0 { 429 } else { 200 };
+            limiter.learn(&clock, &answer(status, &[]));
+        }
+        // Each refusal closes the door for a second, which is most of the time; nothing grows beyond it.
+        let refusals = 3000.0 / 13.0;
+        assert!(clock.now() < refusals * 3.0, "{}", clock.now());
     }
 
     #[tokio::test]
