@@ -334,7 +334,7 @@ fn a_run_with_the_memory_tool_is_resumed_and_reported_with_it() {
         "--out",
         "run",
         "--max-seconds",
-        "0.2",
+        "0.01",
         "-j",
         "1",
     ];
