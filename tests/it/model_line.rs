@@ -260,7 +260,7 @@ fn a_killed_run_goes_on_and_pays_for_nothing_twice() {
         end(run);
     }
     let kept = journal(&line.place("run"));
-    let before = server.seen().len();
+    let before = settled(&server);
     let whole = said(line.resume("run", &[]));
     assert_eq!(whole.code, Some(0), "{}", whole.talk);
     let records = journal(&line.place("run"));
@@ -420,6 +420,19 @@ fn the_doctor_tells_what_a_run_would_meet_before_anything_is_spent() {
         without.talk
     );
     assert!(base.starts_with("http"));
+}
+
+/// Requests seen once no more come of what a killed run had sent.
+fn settled(server: &Server) -> usize {
+    let mut seen = server.seen().len();
+    loop {
+        std::thread::sleep(Duration::from_millis(200));
+        let now = server.seen().len();
+        if now == seen {
+            return seen;
+        }
+        seen = now;
+    }
 }
 
 fn wait_until(is_time: impl Fn() -> bool) {
