@@ -284,7 +284,7 @@ def gateway(model_url, folder):
     words = [str(litellm), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
     variables = {**os.environ, "LITELLM_MASTER_KEY": KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_PROXY": "*", "no_proxy": "*"}
     process = subprocess.Popen(words, stdout=log, stderr=log, env=variables)
-    for _ in range(240):
+    for _ in range(480):
         if process.poll() is not None:
             break
         try:
