@@ -17,36 +17,15 @@ fn rows(count: u32) -> Vec<TrialRow> {
         .map(|number| {
             let task = number / 2 % 1000;
             TrialRow {
-                run: String::new(),
-                suite: "bench".to_owned(),
+                suite: "bench".into(),
                 task: TaskId::new(format!("task-{task}")),
                 family: FamilyId::new(format!("family-{}", task % 40)),
-                role: String::new(),
-                split: "test".to_owned(),
+                split: "test".into(),
                 repeat: number / 2000,
-                seed: None,
                 arm: ArmName::new(if number % 2 == 0 { "bare" } else { "dreamed" }),
-                budget: None,
-                pair: None,
-                half: None,
-                memory_digest: String::new(),
-                learnings: Vec::new(),
                 completed: Some(key.chance(u64::from(number), 300 + number % 2 * 200)),
-                score: None,
                 violations: Some(0),
-                stop: None,
-                broken: None,
-                criteria: Vec::new(),
-                usage: None,
-                judge: None,
-                eligible: Vec::new(),
-                surfaced: Vec::new(),
-                opened: Vec::new(),
-                followed: Vec::new(),
-                agent: String::new(),
-                model: String::new(),
-                grader_digest: String::new(),
-                transcript: String::new(),
+                ..TrialRow::default()
             }
         })
         .collect()

@@ -97,7 +97,7 @@ fn summary(arm: &ArmName, rows: &[&TrialRow], outcome: Outcome, counts: &Counts)
             .map_or(0, |count| count as u32),
         memory_digest: rows
             .first()
-            .map_or_else(String::new, |row| row.memory_digest.clone()),
+            .map_or_else(String::new, |row| row.memory_digest.to_string()),
     }
 }
 
@@ -226,7 +226,7 @@ mod tests {
         TrialRow {
             usage: Some(usage),
             stop: Some(Stop::Finished),
-            role: "clerk".to_owned(),
+            role: "clerk".into(),
             violations: Some(3),
             ..trial(task, "x", completed)
         }

@@ -179,14 +179,7 @@ impl<'rows> Contrast<'rows> {
 
     /// The difference in the share of trials in which something was breached.
     fn violations(&self) -> DifferenceEvidence {
-        let breached = |row: &&TrialRow| TrialRow {
-            completed: row.violations.map(|count| 0 < count),
-            score: None,
-            ..(*row).clone()
-        };
-        let rows: Vec<TrialRow> = self.rows.iter().map(breached).collect();
-        let rows: Vec<&TrialRow> = rows.iter().collect();
-        let pairing = pair(&rows, self.arms, Outcome::Completed, Policy::ExcludeTask);
+        let pairing = pair(self.rows, self.arms, Outcome::Breached, Policy::ExcludeTask);
         difference(paired_difference(&pairing.cells(), LEVEL).as_ref())
     }
 
@@ -324,7 +317,7 @@ mod tests {
     fn cell(task: &str, family: &str, arm: &str, outcomes: &str) -> Vec<TrialRow> {
         let row = |(repeat, outcome): (usize, char)| TrialRow {
             family: FamilyId::new(family),
-            role: format!("role of {family}"),
+            role: format!("role of {family}").into(),
             repeat: repeat as u32,
             ..trial(
                 task,
@@ -501,7 +494,7 @@ mod tests {
     #[test]
     fn test_tasks_judge_and_others_are_counted() {
         let marked = |task: &str, split: &str| TrialRow {
-            split: split.to_owned(),
+            split: split.into(),
             ..trial(task, "bare", Some(true))
         };
         let other = TrialRow {

@@ -21,6 +21,8 @@ pub enum Outcome {
     Completed,
     /// Their scores, where no row says whether it completed.
     Score,
+    /// Whether anything was breached.
+    Breached,
 }
 
 impl Outcome {
@@ -41,10 +43,9 @@ impl Outcome {
     /// The outcome of a trial from 0 to 1; `None` where it broke.
     pub fn value(self, row: &TrialRow) -> Option<f64> {
         match self {
-            Outcome::Completed => row
-                .completed
-                .map(|completed| f64::from(u8::from(completed))),
+            Outcome::Completed => row.completed.map(share),
             Outcome::Score => row.score,
+            Outcome::Breached => row.violations.map(|count| share(0 < count)),
         }
     }
 
@@ -53,8 +54,13 @@ impl Outcome {
         match self {
             Outcome::Completed => "completed",
             Outcome::Score => "score",
+            Outcome::Breached => "violations",
         }
     }
+}
+
+fn share(is_so: bool) -> f64 {
+    f64::from(u8::from(is_so))
 }
 
 /// The rows that judge arms at the headline budget: no foldover halves, no other budgets, and where there are test tasks only those.
@@ -69,8 +75,8 @@ pub fn headline(rows: &[TrialRow]) -> Vec<&TrialRow> {
 
 /// The test rows among `rows`, or all where none is marked so.
 pub fn judging(rows: Vec<&TrialRow>) -> Vec<&TrialRow> {
-    if rows.iter().any(|row| row.split == TEST) {
-        rows.into_iter().filter(|row| row.split == TEST).collect()
+    if rows.iter().any(|row| &*row.split == TEST) {
+        rows.into_iter().filter(|row| &*row.split == TEST).collect()
     } else {
         rows
     }
@@ -201,7 +207,7 @@ mod tests {
     #[test]
     fn halves_other_budgets_and_other_splits_do_not_judge() {
         let marked = |split: &str, budget, pair| TrialRow {
-            split: split.to_owned(),
+            split: split.into(),
             budget,
             pair,
             ..trial("a", "x", None)

@@ -106,7 +106,7 @@ pub fn pair(rows: &[&TrialRow], arms: [&ArmName; 2], outcome: Outcome, policy: P
             entries.push(Entry::new(row, families.of(row.family.as_str())));
         }
         let entry = &mut entries[task];
-        if entry.role != row.role {
+        if entry.role != &*row.role {
             entry.role = "";
         }
         entry.values[side].extend(if policy == Policy::LimitExcluded && ended_by_limit(row) {
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn one_task_is_not_judged_by_two_graders() {
         let judged = |arm: &str, digest: &str| TrialRow {
-            grader_digest: digest.to_owned(),
+            grader_digest: digest.into(),
             ..trial("a", arm, Some(true))
         };
         let (one, other) = (judged("x", "aaa"), judged("y", "bbb"));

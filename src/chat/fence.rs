@@ -20,7 +20,7 @@ impl Fence {
             let parts =
                 std::iter::once(number.as_slice()).chain(texts.iter().map(|it| it.as_bytes()));
             let mark: String = Digest::of_parts(parts)
-                .as_str()
+                .to_string()
                 .chars()
                 .take(DIGITS)
                 .collect();

@@ -1,20 +1,22 @@
 //! Names of things, one type each, so that none can stand in for another; and content digests.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(
+            Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Wraps a name as it is.
-            pub fn new(name: impl Into<String>) -> Self {
+            pub fn new(name: impl Into<Arc<str>>) -> Self {
                 Self(name.into())
             }
 
@@ -49,16 +51,14 @@ name_type!(
     LearningId
 );
 
-/// The SHA-256 of some bytes, as 64 lowercase hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Digest(String);
+/// The SHA-256 of some bytes; written as 64 lowercase hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
 
 impl Digest {
     /// The digest of `bytes`, without any normalisation.
     pub fn of(bytes: &[u8]) -> Self {
-        let hash = Sha256::digest(bytes);
-        Self(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(Sha256::digest(bytes).into())
     }
 
     /// The digest of several parts; their lengths are hashed too, so that parts cannot run together.
@@ -68,34 +68,51 @@ impl Digest {
             hasher.update((part.len() as u64).to_le_bytes());
             hasher.update(part);
         }
-        Self(
-            hasher
-                .finalize()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-        )
+        Self(hasher.finalize().into())
     }
 
     /// The digest written as 64 lowercase hexadecimal digits; `None` for any other text.
     pub fn from_hex(text: &str) -> Option<Self> {
-        let is_hex = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
-        (text.len() == 64 && text.bytes().all(is_hex)).then(|| Self(text.to_owned()))
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        let has_capitals = text.bytes().any(|it| it.is_ascii_uppercase());
+        (!has_capitals).then_some(Self(bytes))
     }
 
-    /// All 64 digits.
-    pub fn as_str(&self) -> &str {
+    /// The 32 bytes.
+    pub fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
     /// The first twelve digits, enough to tell things apart on a page.
-    pub fn short(&self) -> &str {
-        self.0.get(..12).unwrap_or(&self.0)
+    pub fn short(&self) -> String {
+        hex::encode(&self.0[..6])
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
+        out.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Digest({self})")
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        hex::serde::serialize(self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Self::from_hex(&text).ok_or_else(|| {
+            D::Error::custom("this is no digest: 64 lowercase hexadecimal digits are meant")
+        })
     }
 }

@@ -113,11 +113,11 @@ impl Suite {
         }
         for task in &mut self.tasks {
             if !task.grader.judged().is_empty() {
-                let parts = [task.grader_digest.as_str(), judge.as_str()];
-                task.grader_digest = Digest::of_parts(parts.map(str::as_bytes));
+                let parts = [task.grader_digest, *judge].map(|it| it.to_string());
+                task.grader_digest = Digest::of_parts(parts.iter().map(String::as_bytes));
             }
         }
-        self.digests.insert("judge".to_owned(), judge.clone());
+        self.digests.insert("judge".to_owned(), *judge);
     }
 
     /// The world, where the suite has one.

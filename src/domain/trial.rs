@@ -1,5 +1,7 @@
 //! A trial: what an agent is given, what it did, how that came out, and the row all analysis reads.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{ArmName, FamilyId, LearningId, TaskId};
@@ -89,7 +91,7 @@ pub struct Grade {
     /// From 0 to 1.
     pub score: f64,
     /// Each criterion by name and whether it was met, in the grader's order.
-    pub criteria: Vec<(String, bool)>,
+    pub criteria: Arc<[(String, bool)]>,
     /// Policies breached and forbidden effects caused, in words; they do not change `completed`.
     pub violations: Vec<String>,
     /// What tripped a canary task, in words; empty on every other.
@@ -120,20 +122,20 @@ pub enum Half {
 /// One trial as all analysis reads it: the columns of `trials.parquet`, in their groups.
 ///
 /// Made from a journal, or from a table written elsewhere, where most columns may be missing.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrialRow {
     /// The plan's fingerprint, or empty.
-    pub run: String,
+    pub run: Arc<str>,
     /// The suite's name, or empty.
-    pub suite: String,
+    pub suite: Arc<str>,
     /// The task.
     pub task: TaskId,
     /// The unit of resampling; the task itself where no family is known.
     pub family: FamilyId,
     /// The desk, or empty.
-    pub role: String,
+    pub role: Arc<str>,
     /// The split, or empty.
-    pub split: String,
+    pub split: Arc<str>,
     /// Counts from 0 within task and arm.
     pub repeat: u32,
     /// The trial's seed, where known.
@@ -147,7 +149,7 @@ pub struct TrialRow {
     /// Which half of the pair.
     pub half: Option<Half>,
     /// Digest of the store as given.
-    pub memory_digest: String,
+    pub memory_digest: Arc<str>,
     /// The learnings in that store.
     pub learnings: Vec<LearningId>,
     /// `None` where the trial broke.
@@ -161,7 +163,7 @@ pub struct TrialRow {
     /// What broke, in words.
     pub broken: Option<String>,
     /// Criteria by name and whether met.
-    pub criteria: Vec<(String, bool)>,
+    pub criteria: Arc<[(String, bool)]>,
     /// What it consumed; `None` where unknown.
     pub usage: Option<Usage>,
     /// What the judge of its rubric consumed; `None` where none was asked.
@@ -175,11 +177,11 @@ pub struct TrialRow {
     /// Learnings an action followed.
     pub followed: Vec<LearningId>,
     /// The agent's name, or empty.
-    pub agent: String,
+    pub agent: Arc<str>,
     /// The model, or empty.
-    pub model: String,
+    pub model: Arc<str>,
     /// Digest of what judged it, or empty.
-    pub grader_digest: String,
+    pub grader_digest: Arc<str>,
     /// Digest of the kept transcript, or empty.
-    pub transcript: String,
+    pub transcript: Arc<str>,
 }

@@ -4,6 +4,7 @@ mod appender;
 mod confined;
 mod locking;
 mod reading;
+mod streaming;
 mod temporary;
 mod writing;
 
@@ -14,9 +15,11 @@ pub use reading::{
     DEPTH_AT_MOST, FILES_AT_MOST, TEXT_AT_MOST, exists, length, lies_below, list, names, position,
     read_bytes, read_text, text_of,
 };
+pub use streaming::{Pieces, Sink, Stream};
 pub use temporary::TemporaryFolder;
 pub use writing::{
     copy_tree, create_folder, create_numbered_folder, remove, replace_folder, write, write_folder,
+    write_pieces,
 };
 
 use std::io;

@@ -33,14 +33,18 @@ pub fn read_bytes(path: &Path, at_most: u64) -> Result<Vec<u8>> {
         .read_to_end(&mut bytes)
         .map_err(|error| cannot_read(path, &error))?;
     if at_most < bytes.len() as u64 {
-        return Err(Error::input(format!(
-            "this file is larger than {}, the most that is read here",
-            count(usize::try_from(at_most).unwrap_or(usize::MAX), "byte")
-        ))
-        .in_file(path)
-        .mend("split it, or move it elsewhere"));
+        return Err(too_large(path, at_most));
     }
     Ok(bytes)
+}
+
+pub(super) fn too_large(path: &Path, at_most: u64) -> Error {
+    Error::input(format!(
+        "this file is larger than {}, the most that is read here",
+        count(usize::try_from(at_most).unwrap_or(usize::MAX), "byte")
+    ))
+    .in_file(path)
+    .mend("split it, or move it elsewhere")
 }
 
 /// Bytes that came from `path`, as text; the error names the first byte that is not UTF-8.

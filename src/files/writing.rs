@@ -2,33 +2,46 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::files::{cannot_read, cannot_write, list};
+use crate::files::{Sink, cannot_read, cannot_write, list};
 
 /// Writes a whole file or nothing: into a neighbour first, flushed to the disk, then renamed. Missing folders are
 /// made. A neighbour left by a killed process is overwritten by the next write.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_pieces(path, |sink| sink.write(bytes))
+}
+
+/// As [`write`], with the bytes given piece by piece; an error of `give` leaves what was there before.
+pub fn write_pieces(path: &Path, give: impl FnOnce(&mut Sink<'_>) -> Result<()>) -> Result<()> {
     let staged = staging_name(path)?;
     if let Some(folder) = path.parent() {
         create_folder(folder)?;
     }
-    write_and_rename(&staged, path, bytes).map_err(|error| {
+    write_and_rename(&staged, path, give).inspect_err(|_| {
         // The first error is the one to tell; a leftover is overwritten by the next write.
         let _ = fs::remove_file(&staged);
-        cannot_write(path, &error)
     })
 }
 
-fn write_and_rename(staged: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    absent_is_fine(fs::remove_file(staged))?;
-    let mut file = File::create_new(staged)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(staged, path)?;
-    sync_folder_of(path)
+fn write_and_rename(
+    staged: &Path,
+    path: &Path,
+    give: impl FnOnce(&mut Sink<'_>) -> Result<()>,
+) -> Result<()> {
+    let failed = |error: io::Error| cannot_write(path, &error);
+    absent_is_fine(fs::remove_file(staged)).map_err(failed)?;
+    let mut file = BufWriter::new(File::create_new(staged).map_err(failed)?);
+    give(&mut Sink::new(&mut file, path))?;
+    let file = file
+        .into_inner()
+        .map_err(|error| failed(error.into_error()))?;
+    file.sync_all()
+        .and_then(|()| fs::rename(staged, path))
+        .and_then(|()| sync_folder_of(path))
+        .map_err(failed)
 }
 
 /// Writes a folder of files, all or none: into a neighbour first, then renamed. `folder` must be absent or empty.

@@ -247,7 +247,9 @@ fn digest_of(grader: &Grader, canary: Option<&Canary>, frame: &Frame<'_>) -> Opt
     if let Some(canary) = canary {
         text.extend(serde_json::to_vec(canary).ok()?);
     }
-    let setting = frame.setting_digest.as_ref().map_or("", Digest::as_str);
+    let setting = frame
+        .setting_digest
+        .map_or_else(String::new, |it| it.to_string());
     Some(Digest::of_parts([text.as_slice(), setting.as_bytes()]))
 }
 

@@ -54,7 +54,7 @@ impl Platform {
         let digest = Digest::of(body.to_string().as_bytes());
         let cell = {
             let mut agents = lock(&self.agents);
-            Arc::clone(agents.entry(digest.clone()).or_default())
+            Arc::clone(agents.entry(digest).or_default())
         };
         let made = cell.get_or_try_init(|| self.make_agent(body, &digest, plan.effort));
         self.needed(made.await.cloned())
@@ -66,13 +66,13 @@ impl Platform {
         digest: &Digest,
         effort: Option<&str>,
     ) -> Outcome<AgentRef> {
-        let metadata = self.metadata(&[("agent", digest.short())])?;
+        let metadata = self.metadata(&[("agent", &digest.short())])?;
         body["metadata"] = metadata.clone();
         let sought = Sought {
             listing: &format!("/v1/agents?{PAGE}"),
             is_it: &|item| has_metadata(item, &metadata),
         };
-        let address = own_address("agent").word(digest.as_str());
+        let address = own_address("agent").word(&digest.to_string());
         let made = self.create("/v1/agents", &body, address, &sought).await?;
         let id = id_of(&made)?;
         lock(&self.made).agents.insert(id.clone());

@@ -55,7 +55,7 @@ impl Platform {
         let digest = store.digest();
         let cell = {
             let mut stores = lock(&self.stores);
-            Arc::clone(stores.entry(digest.clone()).or_default())
+            Arc::clone(stores.entry(digest).or_default())
         };
         let put = cell.get_or_try_init(async || self.put_store(store, "given").await);
         self.needed(put.await.cloned())
@@ -68,8 +68,8 @@ impl Platform {
     pub async fn put_store(&self, store: &Store, purpose: &str) -> Outcome<StoreRef> {
         check(store)?;
         let digest = store.digest();
-        let address = own_address("store").word(purpose).word(digest.as_str());
-        let metadata = self.metadata(&[("purpose", purpose), ("store", digest.short())])?;
+        let address = own_address("store").word(purpose).word(&digest.to_string());
+        let metadata = self.metadata(&[("purpose", purpose), ("store", &digest.short())])?;
         let body = json!({"name": NAME, "description": DESCRIPTION, "metadata": metadata});
         let sought = Sought {
             listing: &format!("/v1/memory_stores?{PAGE}"),
@@ -100,12 +100,12 @@ impl Platform {
     async fn put_memory(&self, store: &str, entry: &Entry, address: Key) -> Outcome<()> {
         let path = format!("/v1/memory_stores/{store}/memories");
         let body = json!({"path": entry.path, "content": entry.text});
-        let digest = Digest::of(entry.text.as_bytes());
+        let digest = Digest::of(entry.text.as_bytes()).to_string();
         let sought = Sought {
             listing: &format!("{path}?{PAGE}"),
             is_it: &|item| {
                 text_at(item, "/path").as_deref() == Some(&entry.path)
-                    && text_at(item, "/content_sha256").as_deref() == Some(digest.as_str())
+                    && text_at(item, "/content_sha256").as_deref() == Some(&digest)
             },
         };
         match self.create(&path, &body, address, &sought).await {
@@ -204,7 +204,7 @@ fn entry_of(item: &Value) -> Outcome<Entry> {
     // The digest is over the bytes exactly as they are stored.
     let digest = Digest::of(text.as_bytes());
     match text_at(item, "/content_sha256") {
-        Some(told) if told != digest.as_str() => Err(Trouble::Unusable(format!(
+        Some(told) if told != digest.to_string() => Err(Trouble::Unusable(format!(
             "sent the memory `{path}` with bytes that are not those of its digest"
         ))),
         _ => Ok(Entry { path, text }),

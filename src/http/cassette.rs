@@ -141,7 +141,7 @@ impl Cassette {
             })?;
             whole += line.len() as u64;
             let key = Key {
-                request: tape.request.clone(),
+                request: tape.request,
                 take: tape.take,
                 nth: tape.nth,
             };
@@ -157,7 +157,7 @@ impl Cassette {
         let digest = Digest::of_parts(parts.iter().map(|it| it.as_bytes()));
         let take = request.address.draw(0);
         let mut counts = lock(&self.counts);
-        let count = counts.entry((digest.clone(), take)).or_insert(0);
+        let count = counts.entry((digest, take)).or_insert(0);
         *count += 1;
         Key {
             request: digest,

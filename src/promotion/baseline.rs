@@ -81,8 +81,8 @@ impl Baseline {
                 tasks.push(TaskResult {
                     task: row.task.to_string(),
                     family: row.family.to_string(),
-                    role: row.role.clone(),
-                    grader: row.grader_digest.clone(),
+                    role: row.role.to_string(),
+                    grader: row.grader_digest.to_string(),
                     completed: Vec::new(),
                     violations: Vec::new(),
                 });
@@ -182,7 +182,7 @@ impl Baseline {
             let is_known = known.remove(it.task.as_str()).is_some_and(|task| {
                 task.family.as_str() == it.family
                     && task.brief.role == it.role
-                    && task.grader_digest.as_str() == it.grader
+                    && task.grader_digest.to_string() == it.grader
             });
             let is_whole = it.completed.len() == attempts
                 && it.violations.len() == attempts
@@ -203,37 +203,26 @@ impl Baseline {
 
     /// The results as rows of the arm [`ARM`].
     pub fn rows(&self) -> Vec<TrialRow> {
+        let learnings = self.learnings.iter();
+        let learnings: Vec<_> = learnings.map(|it| LearningId::new(it.as_str())).collect();
         let row = |task: &TaskResult, repeat: usize| TrialRow {
-            run: String::new(),
-            suite: self.ruler.suite.clone(),
-            task: TaskId::new(task.task.clone()),
-            family: FamilyId::new(task.family.clone()),
-            role: task.role.clone(),
-            split: "test".to_owned(),
+            suite: self.ruler.suite.as_str().into(),
+            task: TaskId::new(task.task.as_str()),
+            family: FamilyId::new(task.family.as_str()),
+            role: task.role.as_str().into(),
+            split: "test".into(),
             repeat: u32::try_from(repeat).unwrap_or(u32::MAX),
             seed: Some(self.ruler.seed),
             arm: ArmName::new(ARM),
-            budget: None,
-            pair: None,
-            half: None,
-            memory_digest: self.store.to_string(),
-            learnings: self.learnings.iter().map(LearningId::new).collect(),
+            memory_digest: self.store.to_string().into(),
+            learnings: learnings.clone(),
             completed: task.completed[repeat],
             score: task.completed[repeat].map(|it| f64::from(u8::from(it))),
             violations: task.violations.get(repeat).copied().flatten(),
-            stop: None,
             broken: task.completed[repeat].is_none().then(|| "broke".to_owned()),
-            criteria: Vec::new(),
-            usage: None,
-            judge: None,
-            eligible: Vec::new(),
-            surfaced: Vec::new(),
-            opened: Vec::new(),
-            followed: Vec::new(),
-            agent: self.ruler.agent.clone(),
-            model: String::new(),
-            grader_digest: task.grader.clone(),
-            transcript: String::new(),
+            agent: self.ruler.agent.as_str().into(),
+            grader_digest: task.grader.as_str().into(),
+            ..TrialRow::default()
         };
         self.tasks
             .iter()

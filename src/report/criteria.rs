@@ -1,7 +1,9 @@
 //! How often each criterion was met, with the names of single files taken out.
 
+use std::collections::HashMap;
+
 use crate::{
-    domain::{suite::Suite, trial::TrialRow},
+    domain::{id::TaskId, suite::Suite, task::Entity, trial::TrialRow},
     report::inputs::Criterion,
 };
 
@@ -12,6 +14,11 @@ pub fn criteria(
     baseline: &str,
     candidate: &str,
 ) -> Vec<Criterion> {
+    let entities: HashMap<&TaskId, &[Entity]> = suite
+        .tasks
+        .iter()
+        .map(|task| (&task.id, task.brief.setup.as_slice()))
+        .collect();
     let mut criteria: Vec<Criterion> = Vec::new();
     for row in rows
         .iter()
@@ -21,8 +28,9 @@ pub fn criteria(
         if !is_candidate && row.arm.as_str() != baseline {
             continue;
         }
-        for (name, met) in &row.criteria {
-            let name = general(suite, row, name);
+        let setup = entities.get(&row.task).copied().unwrap_or_default();
+        for (name, met) in row.criteria.iter() {
+            let name = general(setup, name);
             let at = criteria
                 .iter()
                 .position(|it| it.name == name)
@@ -47,9 +55,7 @@ pub fn criteria(
 }
 
 /// `nda-v3 is sent` becomes `document is sent`.
-fn general(suite: &Suite, row: &TrialRow, name: &str) -> String {
-    let task = suite.tasks.iter().find(|task| task.id == row.task);
-    let setup = task.map_or(&[][..], |task| task.brief.setup.as_slice());
+fn general(setup: &[Entity], name: &str) -> String {
     setup
         .iter()
         .find_map(|entity| {

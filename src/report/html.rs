@@ -225,10 +225,9 @@ fn prose(text: &str) -> String {
 fn base64(digest: &Digest) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bits: String = digest
-        .as_str()
-        .chars()
-        .filter_map(|it| it.to_digit(16))
-        .map(|it| format!("{it:04b}"))
+        .bytes()
+        .iter()
+        .map(|it| format!("{it:08b}"))
         .collect();
     let mut text = String::new();
     for six in bits.as_bytes().chunks(6) {

@@ -391,6 +391,9 @@ impl Bench {
         arm: &'a Arm,
         places: &[u16],
     ) -> Vec<&'a Learning> {
+        if places.is_empty() {
+            return Vec::new();
+        }
         let given = self.given_indices(trial, arm);
         places
             .iter()
@@ -445,7 +448,7 @@ impl Bench {
             surfaced,
             opened,
             followed,
-            transcript: frame.as_ref().map(|it| it.digest().clone()),
+            transcript: frame.as_ref().map(|it| *it.digest()),
             key: self.content_key(trial),
             reused: false,
         };
@@ -480,7 +483,7 @@ impl Bench {
             outcome: Some(SessionOutcome {
                 completed: grade.completed,
                 score: grade.score,
-                criteria: grade.criteria.clone(),
+                criteria: grade.criteria.to_vec(),
                 violations: grade.violations.clone(),
             }),
         }

@@ -13,12 +13,15 @@ use crate::{
         trial::{Outcome, Stop, Usage},
     },
     error::{Error, Result, without_place},
-    files::{self, Appender},
+    files::{self, Appender, Stream},
     runner::{
         plan::{PlannedTrial, Stage},
         purse::Cost,
     },
 };
+
+/// Records by stage and number.
+type Known = HashMap<(Stage, u32), Record>;
 
 /// One trial's line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,15 +82,15 @@ impl Record {
 /// What a trial depends on, as the first 32 hexadecimal digits of a digest (see [`crate::runner::reuse`]).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ContentKey(String);
+pub struct ContentKey(#[serde(with = "hex::serde")] [u8; 16]);
 
 impl ContentKey {
-    /// Digits kept: a run would need 10^19 trials for two keys to meet by chance.
-    const DIGITS: usize = 32;
-
-    /// The key of a trial that depends on what this is the digest of.
+    /// The key of a trial that depends on what this is the digest of. A run would need 10^19 trials for two keys to
+    /// meet by chance.
     pub fn of(digest: &Digest) -> Self {
-        Self(digest.as_str().chars().take(Self::DIGITS).collect())
+        let mut key = [0; 16];
+        key.copy_from_slice(&digest.bytes()[..16]);
+        Self(key)
     }
 }
 
@@ -106,9 +109,9 @@ struct Header {
 #[derive(Debug)]
 pub struct Journal {
     appender: Appender,
-    known: HashMap<(Stage, u32), Record>,
+    known: Known,
     /// Bytes of a torn last line that were cut off on opening.
-    pub torn: usize,
+    pub torn: u64,
 }
 
 impl Journal {
@@ -120,7 +123,7 @@ impl Journal {
         let mut appender = Appender::open(path)?;
         let header = Header {
             format: 1,
-            run: run.clone(),
+            run: *run,
         };
         let mut line =
             serde_json::to_string(&header).map_err(|fault| Error::bug(fault.to_string()))?;
@@ -143,17 +146,14 @@ impl Journal {
         if !files::exists(path) {
             return Self::create(path, run);
         }
-        let bytes = files::read_bytes(path, LARGEST)?;
-        let whole = end_of_lines(&bytes);
-        let torn = bytes.len() - whole;
+        let (known, whole) = read_lines(path, Some(run))?;
+        let torn = files::length(path)?.saturating_sub(whole);
         if torn > 0 {
-            files::truncate(path, whole as u64)?;
+            files::truncate(path, whole)?;
         }
         if whole == 0 {
             return Self::create(path, run);
         }
-        let text = files::text_of(bytes[..whole].to_vec(), path)?;
-        let known = read_lines(&text, path, Some(run))?;
         Ok(Self {
             appender: Appender::open(path)?,
             known,
@@ -202,23 +202,20 @@ impl Journal {
     }
 }
 
-/// Where the last whole line ends; what follows was torn by a kill.
-fn end_of_lines(bytes: &[u8]) -> usize {
-    let last = bytes.iter().rposition(|byte| *byte == b'\n');
-    last.map_or(0, |at| at + 1)
-}
-
-/// Largest journal read, in bytes.
+/// Largest journal and longest line of one that are read, in bytes.
 const LARGEST: u64 = 16 << 30;
+const LONGEST_LINE: u64 = 1 << 30;
 
 /// All records of a finished journal, by stage and number.
 ///
 /// # Errors
 /// The file cannot be read, or a line of it is damaged.
 pub fn read(path: &Path) -> Result<HashMap<(Stage, u32), Record>> {
-    let mut bytes = files::read_bytes(path, LARGEST)?;
-    bytes.truncate(end_of_lines(&bytes));
-    read_lines(&files::text_of(bytes, path)?, path, None)
+    let (known, whole) = read_lines(path, None)?;
+    match whole {
+        0 => Err(damaged(path, 1, "the first line is missing")),
+        _ => Ok(known),
+    }
 }
 
 /// All records of an earlier run's journal, finished or not, in the order of their trials.
@@ -226,9 +223,10 @@ pub fn read(path: &Path) -> Result<HashMap<(Stage, u32), Record>> {
 /// # Errors
 /// The file cannot be read, belongs to another run, or is damaged.
 pub fn read_of(path: &Path, run: &Digest) -> Result<Vec<Record>> {
-    let mut bytes = files::read_bytes(path, LARGEST)?;
-    bytes.truncate(end_of_lines(&bytes));
-    let known = read_lines(&files::text_of(bytes, path)?, path, Some(run))?;
+    let (known, whole) = read_lines(path, Some(run))?;
+    if whole == 0 {
+        return Err(damaged(path, 1, "the first line is missing"));
+    }
     let mut records: Vec<Record> = known.into_values().collect();
     records.sort_by_key(|record| (record.stage, record.trial));
     Ok(records)
@@ -239,24 +237,72 @@ pub fn read_of(path: &Path, run: &Digest) -> Result<Vec<Record>> {
 /// # Errors
 /// The file cannot be read.
 pub fn digest(path: &Path) -> Result<Digest> {
-    let mut bytes = files::read_bytes(path, LARGEST)?;
-    bytes.truncate(end_of_lines(&bytes));
-    let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').skip(1).collect();
-    lines.sort_unstable();
-    Ok(Digest::of_parts(lines))
+    let mut lines = Lines::open(path)?;
+    let mut digests = Vec::new();
+    lines.next()?;
+    while let Some(line) = lines.next()? {
+        digests.push(Digest::of(line));
+    }
+    digests.sort_unstable();
+    Ok(Digest::of_parts(
+        digests.iter().map(|it| it.bytes().as_slice()),
+    ))
 }
 
-fn read_lines(
-    text: &str,
-    path: &Path,
-    run: Option<&Digest>,
-) -> Result<HashMap<(Stage, u32), Record>> {
-    let mut lines = text.lines().enumerate();
-    let (_, first) = lines
-        .next()
-        .ok_or_else(|| damaged(path, 1, "the first line is missing"))?;
+/// The whole lines of a journal; what follows the last of them was torn by a kill.
+struct Lines {
+    stream: Stream,
+    line: Vec<u8>,
+    /// How many were read.
+    number: usize,
+    /// Where the last of them ends, in bytes.
+    end: u64,
+}
+
+impl Lines {
+    fn open(path: &Path) -> Result<Self> {
+        Ok(Self {
+            stream: Stream::open(path, LARGEST)?,
+            line: Vec::new(),
+            number: 0,
+            end: 0,
+        })
+    }
+
+    fn next(&mut self) -> Result<Option<&[u8]>> {
+        self.stream.line(&mut self.line, LONGEST_LINE)?;
+        let Some(line) = self.line.strip_suffix(b"\n") else {
+            return Ok(None);
+        };
+        self.number += 1;
+        self.end += self.line.len() as u64;
+        Ok(Some(line))
+    }
+}
+
+/// The records of a journal, and where its last whole line ends; nothing where not even the first is whole.
+fn read_lines(path: &Path, run: Option<&Digest>) -> Result<(Known, u64)> {
+    let mut lines = Lines::open(path)?;
+    let mut known = HashMap::new();
+    let Some(first) = lines.next()? else {
+        return Ok((known, 0));
+    };
+    check_header(first, path, run)?;
+    while let Some(line) = lines.next()? {
+        let parsed = serde_json::from_slice::<Record>(line);
+        let parsed = parsed.map_err(|fault| without_place(&fault));
+        let record = parsed.map_err(|why| damaged(path, lines.number, &why))?;
+        let name = (record.stage, record.trial);
+        if known.insert(name, record).is_some() {
+            return Err(damaged(path, lines.number, "this trial has a line already"));
+        }
+    }
+    Ok((known, lines.end))
+}
+
+fn check_header(first: &[u8], path: &Path, run: Option<&Digest>) -> Result<()> {
     let header: Header =
-        serde_json::from_str(first).map_err(|fault| damaged(path, 1, &without_place(&fault)))?;
+        serde_json::from_slice(first).map_err(|fault| damaged(path, 1, &without_place(&fault)))?;
     if header.format != 1 {
         return Err(Error::input(format!(
             "this journal has format {}, and 1 is known here",
@@ -266,28 +312,17 @@ fn read_lines(
         .at(1, 1)
         .mend("read it with the version that wrote it"));
     }
-    if let Some(run) = run
-        && header.run != *run
-    {
-        return Err(Error::integrity(format!(
+    match run.filter(|run| **run != header.run) {
+        None => Ok(()),
+        Some(run) => Err(Error::integrity(format!(
             "this journal belongs to another run (it has {}, this is {})",
             header.run.short(),
             run.short()
         ))
         .in_file(path)
         .at(1, 1)
-        .mend("start afresh with another `--out`, or restore what was changed"));
+        .mend("start afresh with another `--out`, or restore what was changed")),
     }
-    let mut known = HashMap::new();
-    for (index, line) in lines {
-        let record: Record = serde_json::from_str(line)
-            .map_err(|fault| damaged(path, index + 1, &without_place(&fault)))?;
-        let name = (record.stage, record.trial);
-        if known.insert(name, record).is_some() {
-            return Err(damaged(path, index + 1, "this trial has a line already"));
-        }
-    }
-    Ok(known)
 }
 
 fn damaged(path: &Path, line: usize, why: &str) -> Error {

@@ -90,7 +90,7 @@ impl Earlier {
         };
         let record = Record {
             trial: trial.number,
-            transcript: transcript.as_ref().map(|it| it.digest().clone()),
+            transcript: transcript.as_ref().map(|it| *it.digest()),
             reused: true,
             ..record.clone()
         };
@@ -123,17 +123,23 @@ fn told_of(kept: &str, arm: &str) -> Option<Frame> {
 /// # Errors
 /// A bug of ours: a brief cannot be written.
 pub fn grounds(suite: &Suite, agent: &str) -> Result<Vec<Digest>> {
-    let part = |name: &str| suite.digests.get(name).map_or("", Digest::as_str);
+    let part = |name: &str| {
+        suite
+            .digests
+            .get(name)
+            .map_or_else(String::new, ToString::to_string)
+    };
     let setting = [part("setting"), part("tools"), part("tool servers")].concat();
     let ground = |task: &Task| {
         let brief = serde_json::to_string(&task.brief)
             .map_err(|fault| Error::bug("a brief could not be written").because(fault))?;
+        let grader = task.grader_digest.to_string();
         let parts = [
             env!("CARGO_PKG_VERSION"),
             agent,
             &setting,
             task.id.as_str(),
-            task.grader_digest.as_str(),
+            &grader,
             &brief,
         ];
         Ok(Digest::of_parts(parts.map(str::as_bytes)))
@@ -165,7 +171,7 @@ pub fn key(
     let address = format!("{seed} {} {} {lane} {is_own}", trial.repeat, trial.steps);
     let contents = given
         .iter()
-        .map(|it| arm.contents[usize::from(*it)].as_str());
-    let parts = [ground.as_str(), &address].into_iter().chain(contents);
-    ContentKey::of(&Digest::of_parts(parts.map(str::as_bytes)))
+        .map(|it| arm.contents[usize::from(*it)].bytes().as_slice());
+    let parts = [ground.bytes().as_slice(), address.as_bytes()];
+    ContentKey::of(&Digest::of_parts(parts.into_iter().chain(contents)))
 }

@@ -5,16 +5,18 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use tokio::task::{JoinHandle, spawn_blocking};
 use zstd::bulk::Compressor;
 
 use crate::{
     domain::id::Digest,
     error::{Error, Result},
-    files::{self, Appender},
+    files::{self, Appender, Lock, Pieces, Stream},
 };
 
 /// Compression level: transcripts are written once and read rarely.
@@ -24,6 +26,8 @@ const MOST_PENDING: usize = 1 << 20;
 /// Largest pack and largest transcript read, in bytes.
 const LARGEST_PACK: u64 = 64 << 30;
 const LARGEST_TRANSCRIPT: usize = 256 << 20;
+/// Longest line before a frame, in bytes.
+const LONGEST_NAME: u64 = 128;
 
 thread_local! {
     /// One for each thread: to make one takes longer than to compress a transcript.
@@ -63,10 +67,16 @@ impl Frame {
     }
 
     fn write_to(&self, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(self.digest.as_str().as_bytes());
-        bytes.extend_from_slice(format!(" {}\n", self.packed.len()).as_bytes());
+        bytes.extend_from_slice(format!("{} {}\n", self.digest, self.packed.len()).as_bytes());
         bytes.extend_from_slice(&self.packed);
     }
+}
+
+/// Where the bytes of a frame stand in its pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    from: u64,
+    length: usize,
 }
 
 /// The pack of one run.
@@ -74,8 +84,8 @@ impl Frame {
 pub struct Pack {
     path: PathBuf,
     appender: Appender,
-    frames: HashMap<Digest, (usize, usize)>,
-    length: usize,
+    frames: HashMap<Digest, Place>,
+    length: u64,
     /// Frames that are not written yet.
     pending: Vec<u8>,
     is_synced: bool,
@@ -87,22 +97,17 @@ impl Pack {
     /// # Errors
     /// The file cannot be read or written, or is damaged before its end.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut frames = HashMap::new();
-        let mut length = 0;
+        let (mut frames, mut length) = (Vec::new(), 0);
         if files::exists(path) {
-            let bytes = files::read_bytes(path, LARGEST_PACK)?;
-            while let Some((digest, from, to)) = frame_at(&bytes, length) {
-                frames.insert(digest, (from, to));
-                length = to;
-            }
-            if length < bytes.len() {
-                files::truncate(path, length as u64)?;
+            (frames, length) = index(path)?;
+            if length < files::length(path)? {
+                files::truncate(path, length)?;
             }
         }
         Ok(Self {
             path: path.to_owned(),
             appender: Appender::open(path)?,
-            frames,
+            frames: frames.into_iter().collect(),
             length,
             pending: Vec::new(),
             is_synced: true,
@@ -119,10 +124,10 @@ impl Pack {
         }
         let before = self.pending.len();
         frame.write_to(&mut self.pending);
-        let end = self.length + self.pending.len() - before;
-        self.frames
-            .insert(frame.digest.clone(), (end - frame.packed.len(), end));
-        self.length = end;
+        self.length += (self.pending.len() - before) as u64;
+        let length = frame.packed.len();
+        let from = self.length - length as u64;
+        self.frames.insert(frame.digest, Place { from, length });
         self.is_synced = false;
         match MOST_PENDING < self.pending.len() {
             true => self.write_pending(),
@@ -149,60 +154,109 @@ impl Pack {
         Ok(())
     }
 
-    /// Puts the frames in the order of their digests.
-    ///
-    /// # Errors
-    /// The file cannot be read or written.
-    pub fn settle(mut self) -> Result<()> {
+    /// Puts the frames in the order of their digests, beside other work; the lock of the run is held until it is done.
+    pub fn settle_beside(self, lock: Arc<Lock>) -> Settling {
+        let settle = move || {
+            let settled = self.settle();
+            drop(lock);
+            settled
+        };
+        Settling(Mutex::new(Some(spawn_blocking(settle))))
+    }
+
+    fn settle(mut self) -> Result<()> {
         self.write_pending()?;
-        let bytes = files::read_bytes(&self.path, LARGEST_PACK)?;
-        let mut settled = Vec::with_capacity(bytes.len());
-        let mut frames: Vec<_> = self.frames.iter().collect();
+        let mut frames: Vec<_> = self.frames.into_iter().collect();
         frames.sort_unstable();
-        for (digest, (from, to)) in frames {
-            settled.extend_from_slice(format!("{digest} {}\n", to - from).as_bytes());
-            settled.extend_from_slice(bytes.get(*from..*to).unwrap_or_default());
-        }
-        drop(self.appender);
         // A run that is only read again is not written, so that others may read it at the same time.
-        if settled == bytes {
+        if frames.is_sorted_by_key(|(_, place)| place.from) {
             return Ok(());
         }
-        files::write(&self.path, &settled)
+        let pieces = Pieces::open(&self.path)?;
+        let mut packed = Vec::new();
+        files::write_pieces(&self.path, |sink| {
+            for (digest, place) in frames {
+                packed.resize(place.length, 0);
+                pieces.read(place.from, &mut packed)?;
+                sink.write(format!("{digest} {}\n", place.length).as_bytes())?;
+                sink.write(&packed)?;
+            }
+            Ok(())
+        })
     }
 }
 
-fn frame_at(bytes: &[u8], at: usize) -> Option<(Digest, usize, usize)> {
-    let rest = bytes.get(at..)?;
-    let end = rest.iter().take(128).position(|byte| *byte == b'\n')?;
-    let line = std::str::from_utf8(&rest[..end]).ok()?;
+/// A pack that is being put in order; by default one that is in order.
+#[derive(Debug, Default)]
+pub struct Settling(Mutex<Option<JoinHandle<Result<()>>>>);
+
+impl Settling {
+    /// Waits until it is in order.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub async fn end(&self) -> Result<()> {
+        let task = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match task {
+            None => Ok(()),
+            Some(task) => task.await.map_err(|fault| {
+                Error::bug("the transcripts could not be put in order").because(fault)
+            })?,
+        }
+    }
+}
+
+/// The frames of a pack in the order they stand, and where the last whole one ends.
+fn index(path: &Path) -> Result<(Vec<(Digest, Place)>, u64)> {
+    let (mut frames, mut end) = (Vec::new(), 0);
+    let length = files::length(path)?;
+    let mut stream = Stream::open(path, LARGEST_PACK)?;
+    let mut line = Vec::new();
+    while stream.line(&mut line, LONGEST_NAME)? {
+        let Some((digest, packed)) = frame_named(&line) else {
+            break;
+        };
+        let from = end + line.len() as u64;
+        let Some(to) = from.checked_add(packed as u64).filter(|it| *it <= length) else {
+            break;
+        };
+        stream.skip(packed as u64)?;
+        frames.push((
+            digest,
+            Place {
+                from,
+                length: packed,
+            },
+        ));
+        end = to;
+    }
+    Ok((frames, end))
+}
+
+/// What a frame's line says: its digest and how many bytes follow.
+fn frame_named(line: &[u8]) -> Option<(Digest, usize)> {
+    let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let (digest, length) = line.split_once(' ')?;
-    let from = at + end + 1;
-    let to = from.checked_add(length.parse().ok()?)?;
-    (to <= bytes.len()).then_some((Digest::from_hex(digest)?, from, to))
+    Some((Digest::from_hex(digest)?, length.parse().ok()?))
 }
 
 /// Reads kept transcripts back.
 #[derive(Debug)]
 pub struct Library {
-    bytes: Vec<u8>,
-    frames: BTreeMap<Digest, (usize, usize)>,
+    pieces: Pieces,
+    frames: Vec<(Digest, Place)>,
 }
 
 impl Library {
-    /// Reads the pack of a run.
+    /// Opens the pack of a run.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = files::read_bytes(path, LARGEST_PACK)?;
-        let mut frames = BTreeMap::new();
-        let mut at = 0;
-        while let Some((digest, from, to)) = frame_at(&bytes, at) {
-            frames.insert(digest, (from, to));
-            at = to;
-        }
-        Ok(Self { bytes, frames })
+        let (mut frames, _) = index(path)?;
+        frames.sort_unstable();
+        let pieces = Pieces::open(path)?;
+        Ok(Self { pieces, frames })
     }
 
     /// The transcript of that digest.
@@ -211,8 +265,14 @@ impl Library {
     /// It is not there, does not unpack, or is not what its digest says.
     pub fn get(&self, digest: &Digest) -> Result<String> {
         let lost = || Error::integrity(format!("transcript {} is not in the pack", digest.short()));
-        let (from, to) = self.frames.get(digest).ok_or_else(lost)?;
-        let text = zstd::bulk::decompress(&self.bytes[*from..*to], LARGEST_TRANSCRIPT)
+        let found = self.frames.binary_search_by_key(digest, |(it, _)| *it);
+        let (_, place) = found
+            .ok()
+            .and_then(|at| self.frames.get(at))
+            .ok_or_else(lost)?;
+        let mut packed = vec![0; place.length];
+        self.pieces.read(place.from, &mut packed)?;
+        let text = zstd::bulk::decompress(&packed, LARGEST_TRANSCRIPT)
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .ok_or_else(lost)?;

@@ -87,7 +87,7 @@ mod tests {
         let grade = Grade {
             completed: true,
             score: 1.0,
-            criteria: Vec::new(),
+            criteria: std::sync::Arc::default(),
             violations: violations.iter().map(|it| (*it).to_owned()).collect(),
             trips: Vec::new(),
         };

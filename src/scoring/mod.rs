@@ -58,7 +58,7 @@ pub async fn grade_with(
     Ok(Grade {
         completed: mark.completed,
         score: mark.score,
-        criteria: mark.criteria,
+        criteria: mark.criteria.into(),
         violations,
         trips: Vec::new(),
     })
@@ -78,7 +78,8 @@ pub async fn judge(
     if let Some(canary) = &task.canary {
         grade.trips = canary::trips(canary, attempt, place, &grade);
         let is_clear = grade.trips.is_empty();
-        grade.criteria.push((CLEAR.to_owned(), is_clear));
+        let criteria = grade.criteria.iter().cloned();
+        grade.criteria = criteria.chain([(CLEAR.to_owned(), is_clear)]).collect();
     }
     Ok(grade)
 }

@@ -174,7 +174,7 @@ mod tests {
         Grade {
             completed: true,
             score: 1.0,
-            criteria: Vec::new(),
+            criteria: std::sync::Arc::default(),
             violations: Vec::new(),
             trips: trips.iter().map(|it| (*it).to_owned()).collect(),
         }

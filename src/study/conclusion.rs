@@ -1,6 +1,6 @@
 //! What a finished run comes to: rows, evidence and verdicts. Decided here once, rendered elsewhere many times.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     analysis::{self, evidence::Evidence},
@@ -35,7 +35,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Conclusion {
     /// One row per replayed trial, in plan order.
-    pub rows: Vec<TrialRow>,
+    pub rows: Arc<Vec<TrialRow>>,
     /// The numbers, with the verdicts written in.
     pub evidence: Evidence,
     /// The decisions.
@@ -73,13 +73,32 @@ pub fn conclude_within(
     policy: &Policy,
     budget: &Budget,
 ) -> Result<Conclusion> {
-    let bench = &finished.bench;
-    let rows = rows(
+    conclude_over(asked, finished, rows_of(asked, finished), policy, budget)
+}
+
+/// The rows of a run, which all conclusions are drawn from.
+pub fn rows_of(asked: &Asked, finished: &Finished) -> Arc<Vec<TrialRow>> {
+    let Finished {
         bench,
-        &asked.fingerprint(),
-        &finished.trials,
-        &finished.records,
-    );
+        trials,
+        records,
+        ..
+    } = finished;
+    Arc::new(rows(bench, &asked.fingerprint(), trials, records))
+}
+
+/// As [`conclude_within`], where the rows are at hand.
+///
+/// # Errors
+/// As for `conclude`.
+pub fn conclude_over(
+    asked: &Asked,
+    finished: &Finished,
+    rows: Arc<Vec<TrialRow>>,
+    policy: &Policy,
+    budget: &Budget,
+) -> Result<Conclusion> {
+    let bench = &finished.bench;
     let order = order(bench, &rows);
     let candidate = finished
         .candidate

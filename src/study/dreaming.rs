@@ -91,7 +91,7 @@ fn place(folder: &Path) -> PathBuf {
 
 fn over(asked: &Asked, sessions: &[Session]) -> Digest {
     let name = asked.dreamer.name();
-    let store = asked.suite.memory.digest();
+    let store = asked.suite.memory.digest().to_string();
     let written: Vec<String> = sessions.iter().map(write_session).collect();
     let parts = [name.as_str(), store.as_str()];
     Digest::of_parts(

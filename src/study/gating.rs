@@ -29,7 +29,7 @@ pub fn ruler(asked: &Asked) -> Ruler {
         steps: asked.suite.limits.steps,
         digests: digests
             .filter(|(part, _)| part.as_str() != "memory")
-            .map(|(part, digest)| (part.clone(), digest.clone()))
+            .map(|(part, digest)| (part.clone(), *digest))
             .collect(),
     }
 }
@@ -42,7 +42,7 @@ pub fn baseline(asked: &Asked, finished: &Finished, conclusion: &Conclusion) -> 
     let arm = candidate(finished)?;
     Ok(Baseline::of(
         ruler(asked),
-        arm.digest.clone(),
+        arm.digest,
         ids(arm),
         &headline(conclusion),
     ))
@@ -77,10 +77,10 @@ pub fn gate(
             .iter()
             .find(|it| it.name.as_str() == policy.gate.baseline);
         let known = arm.map_or_else(Vec::new, ids);
-        let store = arm.map_or("", |it| it.digest.as_str());
+        let store = arm.map_or_else(String::new, |it| it.digest.to_string());
         return Ok(GateCase {
             known: &known,
-            baseline_store: store,
+            baseline_store: &store,
             ..case
         }
         .decide());
@@ -94,7 +94,7 @@ pub fn gate(
         evidence: &evidence,
         baseline: baseline::ARM,
         known: &file.learnings,
-        baseline_store: file.store.as_str(),
+        baseline_store: &file.store.to_string(),
         ..case
     }
     .decide())

@@ -159,6 +159,7 @@ fn told(finished: &Finished, one: &Judged<'_>, item: &str, judge: &Digest) -> Ve
         let found = one.grade.criteria.iter().find(|(it, _)| it == name);
         found.map_or("", |(_, met)| word(*met))
     };
+    let judge = judge.to_string();
     let row = |criterion: &&Criterion| {
         let of = format!("{task}-{}", one.trial.repeat);
         let name = criterion.name.as_str();

@@ -32,7 +32,7 @@ use crate::{
         journal::{self, Journal, Record},
         plan::PlannedTrial,
         reuse::Earlier,
-        transcripts::{self, Pack},
+        transcripts::{self, Pack, Settling},
     },
     study::{
         asked::Asked,
@@ -55,6 +55,8 @@ pub struct Finished {
     pub dream: Option<Dream>,
     /// Index of the arm in question.
     pub candidate: Option<u16>,
+    /// The pack of its transcripts, which is to be waited for before they are read.
+    pub settling: Settling,
 }
 
 /// Plays a run to its end in `folder`, where a part of it may be played already.
@@ -85,12 +87,13 @@ pub async fn run_reusing(
 ) -> Result<Option<Finished>> {
     asked.check_judge()?;
     let is_read_only = pace.halt.why() == Some(&Why::Reading);
-    let _lock = locked(folder, pace)?;
+    let lock = Arc::new(locked(folder, pace)?);
     let Some(platform) = asked.platform.as_ref().filter(|_| !is_read_only) else {
-        return play_through(asked, earlier, folder, pace, observe).await;
+        return play_through(asked, earlier, (folder, lock), pace, observe).await;
     };
     platform.begin(&asked.fingerprint(), folder).await?;
-    let finished = play_through(asked, earlier, folder, pace, observe).await;
+    let held = Arc::clone(&lock);
+    let finished = play_through(asked, earlier, (folder, held), pace, observe).await;
     let is_over = matches!(finished, Ok(Some(_)));
     let ended = platform.end(is_over, Some(folder)).await?;
     let changed = ended.changed.clone();
@@ -109,7 +112,7 @@ pub async fn run_reusing(
 async fn play_through(
     asked: &Asked,
     earlier: &Earlier,
-    folder: &Path,
+    (folder, lock): (&Path, Arc<Lock>),
     pace: &Pace,
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Finished>> {
@@ -162,8 +165,8 @@ async fn play_through(
         return Ok(None);
     };
     journal.expect_nothing_more(&journal::path_in(folder))?;
-    pack.settle()?;
     Ok(Some(Finished {
+        settling: pack.settle_beside(lock),
         bench,
         trials,
         records,

@@ -122,7 +122,7 @@ impl Case<'_> {
         let says = self.conclusion.verdicts.dream.sentence.clone();
         ledger.append(
             Entry::Run {
-                run: run.clone(),
+                run,
                 suite: self.asked.suite.name.clone(),
                 agent: self.asked.agent.name(),
                 seed: self.asked.seed,
@@ -181,10 +181,10 @@ fn told_dream(run: &Digest, dream: &Dream) -> Entry {
         *changes.entry(word).or_default() += 1;
     }
     Entry::Dream {
-        run: run.clone(),
+        run: *run,
         dreamer: dream.dreamer.clone(),
         sessions: dream.sessions,
-        input: dream.input_before.clone(),
+        input: dream.input_before,
         output: dream.store.digest(),
         changes,
     }
@@ -213,7 +213,7 @@ pub fn undo(
         .rev()
         .find_map(|line| match &line.entry {
             Entry::Promotion { from, .. } if !undone.contains(&line.sequence) => {
-                Some((line.sequence, from.clone()))
+                Some((line.sequence, *from))
             }
             _ => None,
         });
@@ -224,7 +224,7 @@ pub fn undo(
     let entry = Entry::Rollback {
         undoes,
         from: in_force.digest(),
-        to: to.clone(),
+        to,
         by: by.to_owned(),
         because: because.to_owned(),
     };

@@ -248,7 +248,7 @@ fn every_tampering_with_ledger_or_store_is_found() {
     ok(say(place.path(), ["promote", &run, "--to", "live"]));
     let custody = Custody::of(&place.path().join("live")).unwrap();
     let head = custody.verify(None).unwrap().head();
-    assert!(custody.verify(Some(head.as_str())).is_ok());
+    assert!(custody.verify(Some(&head.to_string())).is_ok());
     let mut targets = vec![place.path().join("live.ledger.jsonl")];
     for folder in ["live", "live.history"] {
         let folder = place.path().join(folder);
@@ -273,7 +273,7 @@ fn every_tampering_with_ledger_or_store_is_found() {
             continue;
         }
         kinds[kind] += 1;
-        let found = custody.verify(Some(head.as_str()));
+        let found = custody.verify(Some(&head.to_string()));
         let error = found.expect_err(&format!(
             "tampering {number} ({kind}) with {}",
             target.display()
@@ -285,7 +285,7 @@ fn every_tampering_with_ledger_or_store_is_found() {
         kinds.iter().all(|it| times as usize / 8 <= *it),
         "{kinds:?}"
     );
-    assert!(custody.verify(Some(head.as_str())).is_ok());
+    assert!(custody.verify(Some(&head.to_string())).is_ok());
 }
 
 /// Edits a byte, deletes, changes the order or cuts; `false` where that left the bytes as they were.
@@ -337,9 +337,9 @@ fn what_is_erased_leaves_its_digest_and_its_reason() {
         ];
         say(place.path(), words)
     };
-    assert_eq!(redact(store.short()).code, Some(2), "it is in force");
+    assert_eq!(redact(&store.short()).code, Some(2), "it is in force");
     ok(say(place.path(), ["promote", "--undo", "--to", "live"]));
-    ok(redact(store.short()));
+    ok(redact(&store.short()));
     ok(say(place.path(), ["ledger", "verify", "live"]));
     let shown = ok(say(place.path(), ["ledger", "show", "live"]));
     assert!(shown.contains("ann erased the texts of store"), "{shown}");

@@ -25,9 +25,10 @@ use dreameval::{
     draw::Key,
     dreaming::{Dreamer, embedded::Reference},
     formats::{memory, store_template::fill_store, suite::load_suite},
-    runner::{bench::Bench, journal::Record, plan::PlannedTrial},
+    runner::{bench::Bench, journal::Record, plan::PlannedTrial, transcripts::Settling},
     study::{
-        arms,
+        Finished, arms,
+        asked::{Asked, Typed},
         plan::{Amount, Roster, practice, replay},
         rows::rows,
     },
@@ -197,6 +198,29 @@ impl Lab {
         })
     }
 
+    /// Everything that was asked for, played: what conclusions are drawn from.
+    pub fn finished(
+        self,
+        roster: &Roster,
+        amount: Amount,
+        dream: Option<Dream>,
+    ) -> (Asked, Finished) {
+        let seed = self.bench.seed;
+        let trials = replay(self.suite(), &self.bench.arms, roster, &amount, seed);
+        let records = self.play(&trials);
+        let asked = asked(Arc::clone(&self.bench.suite), amount, seed);
+        let finished = Finished {
+            practised: Vec::new(),
+            bench: Arc::new(self.bench),
+            trials: trials.into(),
+            records,
+            dream,
+            candidate: roster.attributed,
+            settling: Settling::default(),
+        };
+        (asked, finished)
+    }
+
     /// The trials of every test task under these arms at the headline budget, without sweep or attribution.
     pub fn trials_of(&self, arms: &[u16], repeats: u32) -> Vec<PlannedTrial> {
         let roster = Roster {
@@ -256,6 +280,25 @@ impl Lab {
             .filter(|row| row.completed == Some(true))
             .count();
         completed as f64 / rows.len() as f64
+    }
+}
+
+/// A run of this suite by the default agent that nobody typed.
+pub fn asked(suite: Arc<Suite>, amount: Amount, seed: u64) -> Asked {
+    Asked {
+        platform: None,
+        suite,
+        agent: Arc::new(Embedded::new(Policy::Planner)),
+        dreamer: Arc::new(Reference),
+        judge: None,
+        calibration: None,
+        memory: None,
+        arms: Vec::new(),
+        extra: Vec::new(),
+        amount,
+        seed,
+        tries_dropped: false,
+        typed: Typed::default(),
     }
 }
 

@@ -1,10 +1,8 @@
 //! Canaries keep out what leads to misbehaviour, whatever it gains, and touch nothing else.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use dreameval::{
-    agents::embedded::{Embedded, Policy},
     analysis::evidence::LearningEvidence,
     domain::{
         memory::Store,
@@ -12,12 +10,9 @@ use dreameval::{
         task::Split,
         trial::{Grade, Outcome},
     },
-    dreaming::embedded::Reference,
     promotion::verdict::{Cause, Verdict},
     runner::plan::{Lane, PlannedTrial},
     study::{
-        Finished,
-        asked::{Asked, Typed},
         conclusion::{Conclusion, conclude},
         plan::{Amount, Roster, replay},
     },
@@ -41,31 +36,7 @@ fn judged(suite: Suite, store: &Store, pairs: u32) -> Conclusion {
         attributed: Some(dreamed),
     };
     let amount = Amount { pairs, ..GATE };
-    let trials = replay(lab.suite(), &lab.bench.arms, &roster, &amount, 1);
-    let records = lab.play(&trials);
-    let asked = Asked {
-        platform: None,
-        suite: Arc::clone(&lab.bench.suite),
-        agent: Arc::new(Embedded::new(Policy::Planner)),
-        dreamer: Arc::new(Reference),
-        judge: None,
-        calibration: None,
-        memory: Some(store.clone()),
-        arms: Vec::new(),
-        extra: Vec::new(),
-        amount,
-        seed: 1,
-        tries_dropped: false,
-        typed: Typed::default(),
-    };
-    let finished = Finished {
-        practised: Vec::new(),
-        bench: Arc::new(lab.bench),
-        trials: trials.into(),
-        records,
-        dream: None,
-        candidate: Some(dreamed),
-    };
+    let (asked, finished) = lab.finished(&roster, amount, None);
     conclude(&asked, &finished, &Default::default()).unwrap()
 }
 
@@ -171,7 +142,7 @@ fn canaries_enter_no_rate_and_move_no_other_trial() {
     let store = store_of([BYPASS, EMAIL, "When format is wpd, do flatten before open."]);
     let (with, without) = (judged(with, &store, 100), judged(without, &store, 100));
     let rest = with.rows.iter().filter(|row| row.arm.as_str() != "canary");
-    let same = rest.zip(&without.rows).filter(|(one, other)| {
+    let same = rest.zip(without.rows.iter()).filter(|(one, other)| {
         (&one.task, &one.arm, one.completed, &one.usage)
             == (&other.task, &other.arm, other.completed, &other.usage)
     });

@@ -187,7 +187,9 @@ pub fn play(asked: &Asked, folder: &TemporaryFolder) -> dreameval::error::Result
     fs::create_dir_all(place.join("transcripts")).unwrap();
     let (earlier, mut observe) = (Earlier::default(), |_: &Event| {});
     let played = study::run_reusing(asked, &earlier, &place, &pace, &mut observe);
-    runtime.block_on(played).map(Option::unwrap)
+    let finished = runtime.block_on(played)?.unwrap();
+    runtime.block_on(finished.settling.end())?;
+    Ok(finished)
 }
 
 /// The same suite with a store that knows no better than the agent.

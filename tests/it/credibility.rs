@@ -15,24 +15,20 @@ use dreameval::{
     domain::{
         id::Digest,
         memory::{Entry, Store},
-        suite::Suite,
         task::Task,
     },
     draw::Key,
-    dreaming::embedded::Reference,
     environment::{Desk, Place, Scene},
     files::TemporaryFolder,
     runner::Pace,
     scoring,
-    study::{
-        self, arms,
-        asked::{Asked, Typed},
-        plan::Amount,
-    },
+    study::{self, arms, asked::Asked, plan::Amount},
 };
 use tokio::runtime::Builder;
 
-use crate::bench_kit::{Lab, SUITES, compared, completed, completions, store_of, suite, tell};
+use crate::bench_kit::{
+    Lab, SUITES, asked, compared, completed, completions, store_of, suite, tell,
+};
 
 /// Rates from 0 to 1 that the bare agent must stay between, so that there is room to help and to harm.
 const BASE: std::ops::Range<f64> = 0.10..0.60;
@@ -316,7 +312,15 @@ fn traces_are_the_same_for_any_number_of_threads() {
 fn traces(name: &str, workers: usize) -> Digest {
     let folder = TemporaryFolder::create("threads").unwrap();
     std::fs::create_dir_all(folder.path().join("transcripts")).unwrap();
-    let asked = asked(suite(name, None));
+    let amount = Amount {
+        practice_repeats: 1,
+        repeats: 1,
+        pairs: 50,
+    };
+    let asked = Asked {
+        arms: ["bare", "dreamed"].map(str::to_owned).to_vec(),
+        ..asked(Arc::new(suite(name, None)), amount, 1)
+    };
     let pace = Pace {
         workers,
         halt: Arc::default(),
@@ -338,28 +342,6 @@ fn traces(name: &str, workers: usize) -> Digest {
             .any(|record| record.transcript.is_some())
     );
     Digest::of(serde_json::to_string(&finished.records).unwrap().as_bytes())
-}
-
-fn asked(suite: Suite) -> Asked {
-    Asked {
-        platform: None,
-        suite: Arc::new(suite),
-        agent: Arc::new(Embedded::new(Policy::Planner)),
-        dreamer: Arc::new(Reference),
-        judge: None,
-        calibration: None,
-        memory: None,
-        arms: ["bare", "dreamed"].map(str::to_owned).to_vec(),
-        extra: Vec::new(),
-        amount: Amount {
-            practice_repeats: 1,
-            repeats: 1,
-            pairs: 50,
-        },
-        seed: 1,
-        tries_dropped: false,
-        typed: Typed::default(),
-    }
 }
 
 #[test]

@@ -1,11 +1,7 @@
 //! The gate over many seeds: a store that did not change passes or is undecided, a store made worse fails.
 
-use std::sync::Arc;
-
 use dreameval::{
-    agents::embedded::{Embedded, Policy as Agent},
     domain::memory::{Entry, Store},
-    dreaming::embedded::Reference,
     formats::store_template::wrong_remedy,
     promotion::{
         gate::{Gate, GateWord},
@@ -13,11 +9,9 @@ use dreameval::{
         verdict::Verdict,
     },
     study::{
-        Finished,
-        asked::{Asked, Typed},
         conclusion::{Conclusion, conclude},
         gating::gate,
-        plan::{Roster, replay},
+        plan::Roster,
     },
 };
 
@@ -117,31 +111,7 @@ fn judged(name: &'static str, before: &Store, store: &Store, seed: u64) -> (Gate
         swept: Vec::new(),
         attributed: Some(dreamed),
     };
-    let trials = replay(lab.suite(), &lab.bench.arms, &roster, &GATE, seed);
-    let records = lab.play(&trials);
-    let asked = Asked {
-        platform: None,
-        suite: Arc::clone(&lab.bench.suite),
-        agent: Arc::new(Embedded::new(Agent::Planner)),
-        dreamer: Arc::new(Reference),
-        judge: None,
-        calibration: None,
-        memory: Some(store.clone()),
-        arms: Vec::new(),
-        extra: Vec::new(),
-        amount: GATE,
-        seed,
-        tries_dropped: false,
-        typed: Typed::default(),
-    };
-    let finished = Finished {
-        practised: Vec::new(),
-        bench: Arc::new(lab.bench),
-        trials: trials.into(),
-        records,
-        dream: None,
-        candidate: Some(dreamed),
-    };
+    let (asked, finished) = lab.finished(&roster, GATE, None);
     let policy = Policy::default();
     let conclusion = conclude(&asked, &finished, &policy).unwrap();
     let gate = gate(&finished, &conclusion, &policy, None).unwrap();

@@ -132,7 +132,13 @@ impl Set {
             }
         };
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let finished = runtime.block_on(study::run(&asked, folder, &pace, &mut observe));
+        let finished = runtime.block_on(async {
+            let finished = study::run(&asked, folder, &pace, &mut observe).await?;
+            if let Some(finished) = &finished {
+                finished.settling.end().await?;
+            }
+            Ok(finished)
+        });
         Ran { finished, ended }
     }
 }

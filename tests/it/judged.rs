@@ -99,7 +99,7 @@ fn a_criterion_is_met_by_the_majority_and_no_vote_more_is_asked_for_than_decides
     let (grade, usage) = heard(&judge, RIGHT, Vec::new());
     let grade = grade.unwrap();
     assert_eq!((grade.completed, grade.score), (true, 1.0));
-    assert_eq!(grade.criteria, [("names the day".to_owned(), true)]);
+    assert_eq!(*grade.criteria, [("names the day".to_owned(), true)]);
     assert_eq!(server.seen().len(), 3);
     assert_eq!(usage.unwrap().input_tokens, Some(3 * INPUT));
     assert!(completed(&judge, RIGHT));
@@ -289,10 +289,7 @@ fn another_judge_is_another_ruler() {
     let digests = |votes: Option<u32>| {
         let judge = votes.map(|votes| Arc::new(Judge::new(model(&server, |_| {}), votes).unwrap()));
         let asked = asked(folder.path(), &server, Arc::new(Control::Null), judge);
-        (
-            asked.suite.tasks[0].grader_digest.clone(),
-            asked.fingerprint(),
-        )
+        (asked.suite.tasks[0].grader_digest, asked.fingerprint())
     };
     let (none, three, five) = (digests(None), digests(Some(3)), digests(Some(5)));
     assert!(none.0 != three.0 && three.0 != five.0 && none.1 != three.1 && three.1 != five.1);

@@ -109,7 +109,7 @@ fn undo_all(folder: &Path, ledger: &Ledger) {
     let befores: Vec<_> = ledger
         .entries()
         .filter_map(|it| match it {
-            Entry::Promotion { from, .. } => Some(from.clone()),
+            Entry::Promotion { from, .. } => Some(*from),
             _ => None,
         })
         .collect();

@@ -1,23 +1,15 @@
 //! Names decide nothing, and what is learnt follows the world: renamed worlds give the same results under the new names,
 //! and worlds with other remedies other learnings.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use dreameval::{
-    agents::embedded::{Embedded, Policy},
     domain::{memory::Store, suite::Suite, tool::Handbook, world::Quirk},
     draw::Key,
-    dreaming::embedded::Reference,
     promotion::verdict::Verdict,
-    runner::journal::Record,
     study::{
-        Finished,
-        asked::{Asked, Typed},
         conclusion::conclude,
-        plan::{Amount, Roster, replay},
+        plan::{Amount, Roster},
     },
 };
 use serde_json::Value;
@@ -58,7 +50,6 @@ struct Results {
 }
 
 /// Practice, dream, every arm and the attribution of a run; then the verdicts.
-#[expect(clippy::too_many_lines, reason = "a whole run, told in its order")]
 fn results(suite: Suite) -> Results {
     let mut lab = Lab::new(suite, 1);
     let (_, dream) = lab.dream();
@@ -76,38 +67,8 @@ fn results(suite: Suite) -> Results {
         pairs: 300,
         ..GATE
     };
-    let trials = replay(
-        lab.suite(),
-        &lab.bench.arms,
-        &roster,
-        &amount,
-        lab.bench.seed,
-    );
-    let records: Vec<Record> = lab.play(&trials);
-    let completed = completed(&records);
-    let asked = Asked {
-        platform: None,
-        suite: Arc::clone(&lab.bench.suite),
-        agent: Arc::new(Embedded::new(Policy::Planner)),
-        dreamer: Arc::new(Reference),
-        judge: None,
-        calibration: None,
-        memory: None,
-        arms: Vec::new(),
-        extra: Vec::new(),
-        amount,
-        seed: lab.bench.seed,
-        tries_dropped: false,
-        typed: Typed::default(),
-    };
-    let finished = Finished {
-        practised: Vec::new(),
-        bench: Arc::new(lab.bench),
-        trials: trials.into(),
-        records,
-        dream: Some(dream),
-        candidate: Some(dreamed),
-    };
+    let (asked, finished) = lab.finished(&roster, amount, Some(dream));
+    let completed = completed(&finished.records);
     let conclusion = conclude(&asked, &finished, &Default::default()).unwrap();
     let verdict_of = |id: &str| {
         conclusion

@@ -1,7 +1,7 @@
 //! Learnings whose worth is known, planted among dreamed ones: the helpful are promoted, the harmful demoted, and what
 //! only looks good is neither. A trial is a pure function of task, seed and memory, so the truth can be counted.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use dreameval::{
     agents::embedded::{Embedded, Policy},
@@ -12,7 +12,6 @@ use dreameval::{
         task::Split,
         world::{Quirk, Remedy, World},
     },
-    dreaming::embedded::Reference,
     formats::{
         memory::{Playbook, learnings, render_playbook},
         store_template::wrong_remedy,
@@ -20,8 +19,6 @@ use dreameval::{
     promotion::verdict::{Cause, LearningVerdict, Verdict},
     statistics::{Confidence, clopper_pearson},
     study::{
-        Finished,
-        asked::{Asked, Typed},
         conclusion::conclude,
         plan::{Amount, Roster, replay},
         rows::rows,
@@ -394,31 +391,7 @@ impl Planted {
         let mut lab = Lab::new(suite(self.suite, None), seed);
         let arm = lab.arm("dreamed", &self.store);
         let roster = attributed(arm);
-        let trials = replay(lab.suite(), &lab.bench.arms, &roster, &GATE, seed);
-        let records = lab.play(&trials);
-        let asked = Asked {
-            platform: None,
-            suite: Arc::clone(&lab.bench.suite),
-            agent: Arc::new(Embedded::new(Policy::Planner)),
-            dreamer: Arc::new(Reference),
-            judge: None,
-            calibration: None,
-            memory: Some(self.store.clone()),
-            arms: Vec::new(),
-            extra: Vec::new(),
-            amount: GATE,
-            seed,
-            tries_dropped: false,
-            typed: Typed::default(),
-        };
-        let finished = Finished {
-            practised: Vec::new(),
-            bench: Arc::new(lab.bench),
-            trials: trials.into(),
-            records,
-            dream: None,
-            candidate: Some(arm),
-        };
+        let (asked, finished) = lab.finished(&roster, GATE, None);
         let conclusion = conclude(&asked, &finished, &Default::default()).unwrap();
         let verdicts = conclusion.verdicts.learnings;
         verdicts

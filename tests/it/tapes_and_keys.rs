@@ -32,7 +32,7 @@ fn a_replayed_cassette_gives_the_same_bytes() {
             set.room()
                 .play()
                 .into_iter()
-                .map(|it| (it.line, it.transcript.map(|it| it.digest().clone())))
+                .map(|it| (it.line, it.transcript.map(|it| *it.digest())))
                 .collect::<Vec<_>>()
         };
         let recorded = play(Transport::Record(tape.clone()));

@@ -430,7 +430,7 @@ fn a_suite_that_names_a_server_wrongly_is_told_where_and_how_to_mend_it() {
 
 #[test]
 fn a_changed_server_is_another_suite() {
-    let digest = |suite: PathBuf| load_suite(&suite, None).unwrap().digests["tool servers"].clone();
+    let digest = |suite: PathBuf| load_suite(&suite, None).unwrap().digests["tool servers"];
     let folder = TemporaryFolder::create("server").unwrap();
     let copy = changed(&folder, "seconds = 2", "seconds = 2");
     assert_eq!(

@@ -41,7 +41,7 @@ pub fn delivery(rows: &[TrialRow], numbers: &HashMap<&str, usize>) -> Vec<Delive
     for row in rows
         .iter()
         .filter(|row| row.completed.is_some() || row.score.is_some())
-        .filter(|row| row.split != Split::Canary.word())
+        .filter(|row| &*row.split != Split::Canary.word())
     {
         let set = |ids: &[LearningId]| -> BTreeSet<usize> {
             ids.iter().filter_map(|id| number(id, numbers)).collect()

@@ -284,7 +284,7 @@ mod tests {
             half: Some(half),
             learnings: ids(learnings),
             eligible: ids("good bad"),
-            role: "clerk".to_owned(),
+            role: "clerk".into(),
             violations: Some(0),
             ..trial(task, "foldover", completed)
         };

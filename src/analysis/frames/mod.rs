@@ -22,7 +22,7 @@ pub use counts::{By, Tally, tally};
 pub use parquet::{ParquetSheet, read_parquet};
 
 /// Rows in a Parquet row group. Part of the format: another number gives other bytes.
-const ROW_GROUP: usize = 65_536;
+const ROW_GROUP: usize = 16_384;
 
 /// A column of `trials.parquet` and how its cells are found in a row; null where the row does not know.
 enum Cells {
@@ -146,13 +146,16 @@ pub fn to_parquet(rows: &[TrialRow]) -> Result<Vec<u8>> {
         binary_statistics_truncate_length: Some(64),
     };
     let write = |bytes: &mut Vec<u8>| -> PolarsResult<()> {
-        let mut frame = frame(rows, false)?;
-        ParquetWriter::new(bytes)
+        let mut writer = ParquetWriter::new(bytes)
             .with_compression(ParquetCompression::Zstd(None))
             .with_statistics(statistics)
-            .with_row_group_size(Some(ROW_GROUP))
             .set_parallel(false)
-            .finish(&mut frame)?;
+            .batched(frame(&[], false)?.schema())?;
+        // One frame for each row group, so that memory does not grow with the rows.
+        for rows in rows.chunks(ROW_GROUP) {
+            writer.write_batch(&frame(rows, false)?)?;
+        }
+        writer.finish()?;
         Ok(())
     };
     write(&mut bytes).map_err(|fault| unwritable("Parquet", &fault))?;

@@ -216,36 +216,19 @@ impl<'table> View<'table> {
             .each_ref()
             .map(|source| whole(&text(source.as_ref(), row)));
         Ok(TrialRow {
-            run: String::new(),
-            suite,
+            suite: suite.into(),
             family: FamilyId::new(text(self.family.as_ref(), row)),
             task: TaskId::new(task),
-            role,
-            split,
-            repeat: 0,
+            role: role.into(),
+            split: split.into(),
             seed,
             arm: ArmName::new(named(&self.arm, "arm")?),
-            budget: None,
-            pair: None,
-            half: None,
-            memory_digest: String::new(),
-            learnings: Vec::new(),
-            completed: None,
-            score: None,
             violations: violations.and_then(|count| u32::try_from(count).ok()),
-            stop: None,
-            broken: None,
-            criteria: Vec::new(),
             usage: self.usage(row),
-            judge: None,
-            eligible: Vec::new(),
-            surfaced: Vec::new(),
-            opened: Vec::new(),
-            followed: Vec::new(),
-            agent,
-            model,
-            grader_digest,
-            transcript: String::new(),
+            agent: agent.into(),
+            model: model.into(),
+            grader_digest: grader_digest.into(),
+            ..TrialRow::default()
         })
     }
 

@@ -178,11 +178,11 @@ mod tests {
             score: Some(1.0 / 3.0),
             violations: Some(0),
             stop: Some(Stop::GaveUp),
-            criteria: vec![("says \"so\", twice".to_owned(), true)],
+            criteria: [("says \"so\", twice".to_owned(), true)].into(),
             usage: Some(usage),
             learnings: vec![LearningId::new("p-1"), LearningId::new("n,2")],
             surfaced: vec![LearningId::new("p-1")],
-            role: "clerk\nsecond line".to_owned(),
+            role: "clerk\nsecond line".into(),
             ..trial("a", "foldover", Some(false))
         }
     }

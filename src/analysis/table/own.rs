@@ -1,6 +1,7 @@
 //! Tables we wrote ourselves: every column present, every cell meant.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
@@ -62,8 +63,10 @@ impl Line<'_> {
             score,
             violations: self.number("violations")?,
             stop: self.word("stop")?,
-            broken: Some(self.text("broken")).filter(|text| !text.is_empty()),
-            criteria: self.list("criteria", "a JSON array of names and outcomes")?,
+            broken: Some(self.cell("broken").to_owned()).filter(|text| !text.is_empty()),
+            criteria: self
+                .list("criteria", "a JSON array of names and outcomes")?
+                .into(),
             usage: self.usage()?,
             judge: self.judge()?,
             eligible: self.names("eligible")?,
@@ -109,16 +112,14 @@ impl Line<'_> {
             .map_or("", |index| self.row.cells[index].as_str())
     }
 
-    fn text(&self, column: &str) -> String {
-        self.cell(column).to_owned()
+    fn text(&self, column: &str) -> Arc<str> {
+        self.cell(column).into()
     }
 
-    fn name(&self, column: &str) -> Result<String> {
-        let text = self.text(column);
-        if text.is_empty() {
-            Err(self.wrong(column, "a name"))
-        } else {
-            Ok(text)
+    fn name(&self, column: &str) -> Result<&str> {
+        match self.cell(column) {
+            "" => Err(self.wrong(column, "a name")),
+            text => Ok(text),
         }
     }
 

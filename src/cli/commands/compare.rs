@@ -37,7 +37,10 @@ pub fn compare(args: &CompareArgs) -> Result<Exit> {
         .map(|path| Table::read(&files::read_bytes(path, LARGEST)?, path))
         .collect::<Result<_>>()?;
     let trials = read_trials(&tables, &reading)?;
-    let (baseline, candidate) = (ArmName::new(&args.baseline), ArmName::new(&args.candidate));
+    let (baseline, candidate) = (
+        ArmName::new(args.baseline.as_str()),
+        ArmName::new(args.candidate.as_str()),
+    );
     let order = [baseline.clone(), candidate.clone()];
     let mut evidence = analysis::evidence(&trials.rows, &order, &[(baseline, candidate)], &[])?;
     evidence.warnings.extend(trials.warnings);

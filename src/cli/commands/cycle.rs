@@ -117,7 +117,7 @@ fn abandon(ledger: &mut Ledger, night: &Night, fault: &Error) -> Result<()> {
     let end = NightEnd {
         word: "abandoned".to_owned(),
         exit: Exit::Integrity.code(),
-        store: night.began_with.clone(),
+        store: night.began_with,
         learnings: 0,
         added: 0,
         left: 0,
@@ -305,7 +305,7 @@ impl Pass<'_> {
             folder,
             &wants,
         ))?;
-        end(asked, folder)?;
+        end(asked, folder, concluded.journal)?;
         let conclusion = &concluded.conclusion;
         let case = Case {
             asked,
@@ -443,7 +443,7 @@ fn write_nights(custody: &Custody, ledger: &Ledger) -> Result<()> {
         .collect();
     let name = Path::new(custody.store_path()).file_name();
     let name = name.map_or_else(String::new, |it| it.to_string_lossy().into_owned());
-    let report = nights::report(&name, ledger.head().as_str(), &nights)?;
+    let report = nights::report(&name, &ledger.head().to_string(), &nights)?;
     let page = without_tricks(&html::page(&report));
     files::write(&custody.beside(".nights.html"), page.as_bytes())
 }

@@ -93,7 +93,7 @@ fn calibrate(args: &CalibrateArgs) -> Result<Exit> {
     let missing = labels.iter().filter(|it| it.judge.is_none()).count();
     let judge = named(args, missing)?;
     if let (Some(judge), Some(by)) = (&judge, &by)
-        && judge.digest().as_str() != by
+        && judge.digest().to_string() != *by
     {
         return Err(Error::integrity(format!(
             "the judge of this key is another one than `{}`",

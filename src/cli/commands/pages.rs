@@ -1,6 +1,8 @@
 //! A finished run becomes files and an answer.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
+
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use crate::{
     analysis::{
@@ -11,17 +13,21 @@ use crate::{
         args::{Format, Voice},
         speech,
     },
-    domain::{dream::Dream, memory::Store},
+    domain::{dream::Dream, id::Digest, memory::Store, trial::TrialRow},
     error::{Error, Result, count},
     files,
     formats::memory::{learnings, read_store, write_store},
     promotion::{baseline::Baseline, budget::Budget, gate::Gate, policy::Policy},
     report::{self, Inputs, criteria::criteria, examples, inputs::RunInfo, summary},
-    runner::{journal::Record, plan::Lane, transcripts},
+    runner::{
+        journal::{self, Record},
+        plan::Lane,
+        transcripts,
+    },
     study::{
         Finished,
         asked::Asked,
-        conclusion::{Conclusion, conclude_within as decide},
+        conclusion::{Conclusion, conclude_over as decide, rows_of},
         gating,
     },
 };
@@ -44,6 +50,8 @@ pub struct Told {
     pub conclusion: Conclusion,
     /// The gate's word, where it was asked for.
     pub gate: Option<Gate>,
+    /// The digest of the journal it was drawn from.
+    pub journal: Digest,
 }
 
 /// Concludes a run and writes everything that can be computed from its journal.
@@ -57,17 +65,21 @@ pub async fn conclude(
     folder: &Path,
     wants: &Wants,
 ) -> Result<Told> {
-    let conclusion = decide(asked, finished, policy, &wants.budget)?;
+    let journal = digest_journal(folder);
+    let rows = rows_of(asked, finished);
+    let table = write_table(&rows, folder);
+    let conclusion = decide(asked, finished, rows, policy, &wants.budget)?;
     let gate = match &wants.gate {
         Some(file) => Some(gating::gate(finished, &conclusion, policy, file.as_ref())?),
         None => None,
     };
-    let told = Told { conclusion, gate };
+    let journal = journal.await.map_err(|fault| cut_short(&fault))??;
+    let told = Told {
+        conclusion,
+        gate,
+        journal,
+    };
     let conclusion = &told.conclusion;
-    files::write(
-        &folder.join("trials.parquet"),
-        &to_parquet(&conclusion.rows)?,
-    )?;
     if wants.csv {
         files::write(&folder.join("trials.csv"), &to_csv(&conclusion.rows)?)?;
     }
@@ -83,7 +95,9 @@ pub async fn conclude(
     if let Some(dream) = &finished.dream {
         files::write(&folder.join("dream.json"), dream_log(dream)?.as_bytes())?;
     }
+    finished.settling.end().await?;
     write_report(asked, finished, &told, folder).await?;
+    table.await.map_err(|fault| cut_short(&fault))??;
     if let Some(gate) = &told.gate {
         let summary = summary::page(gate, &folder.display().to_string());
         files::write(
@@ -93,6 +107,22 @@ pub async fn conclude(
         files::write(&folder.join("gate.md"), summary.as_bytes())?;
     }
     Ok(told)
+}
+
+fn cut_short(fault: &JoinError) -> Error {
+    Error::bug("a part of the conclusions was cut short").because(fault)
+}
+
+/// Digests the journal, beside other work.
+fn digest_journal(folder: &Path) -> JoinHandle<Result<Digest>> {
+    let path = journal::path_in(folder);
+    spawn_blocking(move || journal::digest(&path))
+}
+
+/// Writes the table of all trials, beside other work.
+fn write_table(rows: &Arc<Vec<TrialRow>>, folder: &Path) -> JoinHandle<Result<()>> {
+    let (rows, path) = (Arc::clone(rows), folder.join("trials.parquet"));
+    spawn_blocking(move || files::write(&path, &to_parquet(&rows)?))
 }
 
 /// Refuses a run whose stores are not what was evaluated.
@@ -141,7 +171,9 @@ fn keep_store(store: &Store, place: &Path) -> Result<()> {
 async fn write_report(
     asked: &Asked,
     finished: &Finished,
-    Told { conclusion, gate }: &Told,
+    Told {
+        conclusion, gate, ..
+    }: &Told,
     folder: &Path,
 ) -> Result<()> {
     let bench = &finished.bench;
@@ -152,9 +184,9 @@ async fn write_report(
             .position(|arm| arm.name.as_str() == name)
             .and_then(|it| u16::try_from(it).ok())
     };
-    let library = transcripts::library_of(folder);
     let transcripts = match (index("bare"), index("dreamed").or(finished.candidate)) {
         (Some(bare), Some(candidate)) => {
+            let library = transcripts::library_of(folder);
             examples::pairs(
                 bench,
                 &finished.trials,

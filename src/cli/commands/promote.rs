@@ -155,11 +155,14 @@ pub fn write_card(
 ) -> Result<()> {
     let run = pages::run_info(case.asked, case.finished, "");
     let inputs = pages::bare_inputs(&run, case.conclusion);
-    let (digest, head) = (selection.store.digest(), ledger.head());
+    let (digest, head) = (
+        selection.store.digest().to_string(),
+        ledger.head().to_string(),
+    );
     let facts = CardFacts {
         store: &name_of(custody.store_path()),
-        digest: digest.as_str(),
-        head: head.as_str(),
+        digest: &digest,
+        head: &head,
         owner: case.by,
         expires: &in_days(case.policy.review.expiry_days),
     };

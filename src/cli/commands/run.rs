@@ -21,11 +21,14 @@ use crate::{
         progress::Progress,
         speech,
     },
-    domain::halt::{Halt, Why},
+    domain::{
+        halt::{Halt, Why},
+        id::Digest,
+    },
     error::{Error, Result},
     files,
     promotion::{baseline::Baseline, policy::Policy},
-    runner::{Pace, event::Event, journal, purse::Purse, reuse::Earlier},
+    runner::{Pace, event::Event, purse::Purse, reuse::Earlier},
     study::{
         self,
         asked::{Asked, RunFile},
@@ -80,7 +83,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         ..Wants::default()
     };
     let told = runtime.block_on(pages::conclude(&asked, &finished, &policy, &folder, &wants))?;
-    end(&asked, &folder)?;
+    end(&asked, &folder, told.journal)?;
     pages::tell(&told.conclusion, &folder, &args.voice);
     Ok(gate::tell(told.gate.as_ref(), &folder))
 }
@@ -157,11 +160,11 @@ pub fn begin_in(asked: &Asked, folder: &Path) -> Result<()> {
     write_run_file(&file, folder)
 }
 
-/// Notes when the run ended.
+/// Notes when the run ended, and with which journal.
 ///
 /// # Errors
 /// The disk fails.
-pub fn end(asked: &Asked, folder: &Path) -> Result<()> {
+pub fn end(asked: &Asked, folder: &Path, journal: Digest) -> Result<()> {
     let mut file = read_run_file(folder)?;
     // It may have ended before, and have been resumed since.
     file.check_journal(folder)?;
@@ -169,7 +172,7 @@ pub fn end(asked: &Asked, folder: &Path) -> Result<()> {
     file = RunFile::of(asked);
     file.times = times;
     file.times.insert("ended".to_owned(), now());
-    file.journal = Some(journal::digest(&journal::path_in(folder))?);
+    file.journal = Some(journal);
     write_run_file(&file, folder)
 }
 

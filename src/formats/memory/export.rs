@@ -83,7 +83,7 @@ pub fn export_json(store: &Store) -> String {
         let mut memory = Map::new();
         // In alphabetical order, so that the bytes do not depend on how the map orders its keys.
         memory.insert("content".into(), entry.text.as_str().into());
-        memory.insert("content_sha256".into(), digest.as_str().into());
+        memory.insert("content_sha256".into(), digest.to_string().into());
         memory.insert("content_size_bytes".into(), entry.text.len().into());
         memory.insert("path".into(), entry.path.as_str().into());
         Value::Object(memory)
@@ -193,7 +193,7 @@ fn entry_of(memory: &Memory, number: usize, text: &str) -> Result<Entry> {
     };
     let actual = Digest::of(content.as_bytes());
     if let Some(told) = &memory.content_sha256
-        && told.as_str() != Some(actual.as_str())
+        && told.as_str() != Some(actual.to_string().as_str())
     {
         let told = told.as_str().map_or_else(|| told.to_string(), shown);
         return Err(placed(

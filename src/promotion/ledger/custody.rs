@@ -96,7 +96,7 @@ impl Custody {
         if !is_known {
             let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
             let entry = Entry::Snapshot {
-                store: digest.clone(),
+                store: digest,
                 learnings: small(learnings(store).learnings.len()),
                 words: small(store.words()),
             };
@@ -266,14 +266,14 @@ impl Custody {
         let now = self.in_force()?;
         let to = now.digest();
         let before = ledger.entries().rev().find_map(Entry::replaced);
-        let from = before.map_or_else(|| Store::default().digest(), |(_, to)| to.clone());
+        let from = before.map_or_else(|| Store::default().digest(), |(_, to)| *to);
         if from == to {
             return Ok(None);
         }
         self.snapshot(&now, ledger, moment)?;
         let entry = Entry::Adoption {
             from,
-            to: to.clone(),
+            to,
             by: by.to_owned(),
             because: because.to_owned(),
         };
@@ -294,9 +294,9 @@ impl Custody {
     ) -> Result<Digest> {
         let store = ledger.entries().find_map(|it| match it {
             Entry::Snapshot { store, .. }
-                if 6 <= prefix.len() && store.as_str().starts_with(prefix) =>
+                if 6 <= prefix.len() && store.to_string().starts_with(prefix) =>
             {
-                Some(store.clone())
+                Some(*store)
             }
             _ => None,
         });
@@ -314,7 +314,7 @@ impl Custody {
             );
         }
         let entry = Entry::Redaction {
-            store: store.clone(),
+            store,
             by: by.to_owned(),
             because: because.to_owned(),
         };
