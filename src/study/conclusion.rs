@@ -18,7 +18,7 @@ use crate::{
         calibration::{Bar, Standing},
         dream::Question,
         policy::Policy,
-        screen::{Finding, ScreenContext, Voices, screen},
+        screen::{Finding, HeldOut, Of, ScreenContext, Voices, screen},
         verdict::{Objection, Verdicts, decide},
     },
     runner::bench::{Arm, Bench, session_name},
@@ -292,21 +292,17 @@ pub fn context<'a>(
         .iter()
         .filter(|task| task.split != Split::Practice)
     {
-        context.task_ids.push(task.id.clone());
-        context.answers.extend(
-            answers(&task.grader)
-                .into_iter()
-                .map(|it| (task.id.clone(), it)),
-        );
-        context.entities.extend(
-            task.brief
-                .setup
-                .iter()
-                .map(|it| (task.id.clone(), it.name.clone())),
-        );
-        context
-            .prompts
-            .push((task.id.clone(), task.brief.prompt.clone()));
+        let answers = answers(&task.grader);
+        let answers = answers.iter().map(|it| (Of::Answer, it.as_str()));
+        let entities = task.brief.setup.iter();
+        let entities = entities.map(|it| (Of::Entity, it.name.as_str()));
+        let own = [
+            (Of::Name, task.id.as_str()),
+            (Of::Brief, task.brief.prompt.as_str()),
+        ];
+        let texts = answers.chain(entities).chain(own);
+        let held_out = texts.map(|(of, text)| HeldOut::of(&task.id, of, text));
+        context.held_out.extend(held_out);
     }
     context
 }

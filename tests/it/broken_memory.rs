@@ -9,7 +9,7 @@ use dreameval::draw::Key;
 use dreameval::error::ErrorKind;
 use dreameval::files::TemporaryFolder;
 use dreameval::formats::memory::{export_json, learnings, read_store, write_store};
-use dreameval::promotion::screen::{ScreenContext, screen};
+use dreameval::promotion::screen::{HeldOut, Of, ScreenContext, screen};
 
 use crate::bench_kit::mutations;
 
@@ -202,8 +202,10 @@ fn mutated_stores_are_read_or_refused_without_a_panic() {
 /// Every learning is exactly its span, and the screen takes all of them.
 fn assert_learnings_stand_in(store: &Store) {
     let context = ScreenContext {
-        task_ids: vec![TaskId::new("task-17")],
-        answers: vec![(TaskId::new("task-17"), "convert".into())],
+        held_out: vec![
+            HeldOut::of(&TaskId::new("task-17"), Of::Name, "task-17"),
+            HeldOut::of(&TaskId::new("task-17"), Of::Answer, "convert"),
+        ],
         ..ScreenContext::of(store)
     };
     for learning in learnings(store).learnings {

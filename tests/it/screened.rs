@@ -14,7 +14,7 @@ use dreameval::{
     promotion::{
         learning::decide,
         policy::Policy,
-        screen::{Finding, RULES, ScreenContext, Severity, Voices, screen},
+        screen::{Finding, HeldOut, Of, RULES, ScreenContext, Severity, Voices, screen},
         verdict::{Cause, Verdict},
     },
     study::conclusion::{citable, context, findings, objections},
@@ -47,9 +47,11 @@ impl Planted {
         let task = TaskId::new("redline-017");
         let handbook = self.suite.world().map(|it| &it.handbook);
         ScreenContext {
-            task_ids: vec![task.clone()],
-            answers: vec![(task.clone(), "Net Total 4,210".into())],
-            entities: vec![(task, "nda-v3.wpd".into())],
+            held_out: vec![
+                HeldOut::of(&task, Of::Name, "redline-017"),
+                HeldOut::of(&task, Of::Answer, "Net Total 4,210"),
+                HeldOut::of(&task, Of::Entity, "nda-v3.wpd"),
+            ],
             handbook,
             sessions: Some(["s-1".to_owned(), "s-2".to_owned()].into()),
             voices: Voices::of(&self.learnings, handbook),

@@ -2,8 +2,6 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::promotion::screen::Spot;
-
 /// Texts shorter than this, in characters, are too common to be sought unless they stand in quotes.
 const SHORT: usize = 4;
 
@@ -39,15 +37,10 @@ impl Folded {
         folded
     }
 
-    /// The first place where `sought` stands between characters that are no part of it; short texts count only in
-    /// quotes.
-    pub(super) fn spot(
-        &self,
-        sought: &str,
-        is_end: &dyn Fn(char) -> bool,
-        says: impl Fn() -> String,
-    ) -> Option<Spot> {
-        let sought = Self::new(sought.trim(), &[]).text;
+    /// The offset of the first place where `sought` stands between characters that are no part of it; short texts count
+    /// only in quotes.
+    pub(super) fn find(&self, sought: &Sought, is_end: &dyn Fn(char) -> bool) -> Option<usize> {
+        let sought = sought.0.as_str();
         if sought.is_empty() {
             return None;
         }
@@ -55,7 +48,7 @@ impl Folded {
         // Where a text begins or ends with a sign, the sign is its own boundary.
         let starts_open = sought.starts_with(is_end);
         let ends_open = sought.ends_with(is_end);
-        let (at, _) = self.text.match_indices(&sought).find(|(at, found)| {
+        let (at, _) = self.text.match_indices(sought).find(|(at, found)| {
             let before = self.text[..*at].chars().next_back();
             let after = self.text[at + found.len()..].chars().next();
             if is_short {
@@ -63,10 +56,18 @@ impl Folded {
             }
             (starts_open || before.is_none_or(is_end)) && (ends_open || after.is_none_or(is_end))
         })?;
-        Some(Spot {
-            offset: *self.offsets.get(at)?,
-            says: says(),
-        })
+        self.offsets.get(at).copied()
+    }
+}
+
+/// A text to be found, folded once however many texts it is sought in.
+#[derive(Debug, Clone)]
+pub(super) struct Sought(String);
+
+impl Sought {
+    /// Folds a text; an empty one is found nowhere.
+    pub(super) fn new(text: &str) -> Self {
+        Self(Folded::new(text.trim(), &[]).text)
     }
 }
 

@@ -1,48 +1,72 @@
 //! Leaks: a learning that holds the answer, the name, the files or the brief of a task meant to judge it.
 
 use crate::domain::id::TaskId;
-use crate::promotion::screen::folded::Folded;
+use crate::promotion::screen::folded::{Folded, Sought};
 use crate::promotion::screen::{ScreenContext, Spot};
 
 /// Prompts shorter than this, in characters, are ordinary phrases.
 const SHORT_PROMPT: usize = 24;
 
+/// What a text is of the task that must stay unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Of {
+    /// It completes the task, by itself. Words of the world's own vocabulary (tools, attribute values) are no answers:
+    /// every useful learning names them.
+    Answer,
+    /// The name of the task.
+    Name,
+    /// A name that only this task has: a file, a client, an account.
+    Entity,
+    /// What agents are asked in it.
+    Brief,
+}
+
+/// A text of a task that judges, which no learning may hold.
+#[derive(Debug, Clone)]
+pub struct HeldOut {
+    task: TaskId,
+    of: Of,
+    text: Sought,
+}
+
+impl HeldOut {
+    /// A text as it is written in its task.
+    pub fn of(task: &TaskId, of: Of, text: &str) -> Self {
+        let is_phrase = of == Of::Brief && text.trim().chars().count() < SHORT_PROMPT;
+        Self {
+            task: task.clone(),
+            of,
+            text: Sought::new(if is_phrase { "" } else { text }),
+        }
+    }
+
+    fn spot(&self, folded: &Folded) -> Option<Spot> {
+        let is_end = match self.of {
+            Of::Answer | Of::Brief => is_no_word_part,
+            Of::Name | Of::Entity => is_no_name_part,
+        };
+        let offset = folded.find(&self.text, &is_end)?;
+        let what = match self.of {
+            Of::Answer => "the answer to",
+            Of::Name => "the name of",
+            Of::Entity => "a name that only",
+            Of::Brief => "the brief of",
+        };
+        let has = if self.of == Of::Entity { " has" } else { "" };
+        Some(Spot {
+            offset,
+            says: format!("{what} task `{}`{has}", self.task),
+        })
+    }
+}
+
 /// Every leak, by place.
 pub(super) fn spots(text: &str, context: &ScreenContext<'_>) -> Vec<Spot> {
     let folded = Folded::new(text, &[]);
-    let mut spots = Vec::new();
-    for (task, answer) in &context.answers {
-        spots.extend(folded.spot(answer, &is_no_word_part, || {
-            format!("the answer to task `{task}`")
-        }));
-    }
-    for task in &context.task_ids {
-        spots.extend(folded.spot(task.as_str(), &is_no_name_part, || {
-            format!("the name of task `{task}`")
-        }));
-    }
-    for (task, entity) in &context.entities {
-        spots.extend(folded.spot(entity, &is_no_name_part, || {
-            format!("a name that only task `{task}` has")
-        }));
-    }
-    spots.extend(
-        context
-            .prompts
-            .iter()
-            .filter_map(|(task, prompt)| prompt_spot(&folded, task, prompt)),
-    );
-    spots.sort_by_key(|it| it.offset);
-    spots
-}
-
-fn prompt_spot(folded: &Folded, task: &TaskId, prompt: &str) -> Option<Spot> {
-    if prompt.trim().chars().count() < SHORT_PROMPT {
-        return None;
-    }
-    folded.spot(prompt, &is_no_word_part, || {
-        format!("the brief of task `{task}`")
-    })
+    let found = |it: &HeldOut| Some((it.spot(&folded)?, it.of));
+    let mut found: Vec<(Spot, Of)> = context.held_out.iter().filter_map(found).collect();
+    found.sort_by_key(|(spot, of)| (spot.offset, *of));
+    found.into_iter().map(|(spot, _)| spot).collect()
 }
 
 fn is_no_word_part(it: char) -> bool {
@@ -63,13 +87,17 @@ mod tests {
         let task = TaskId::new("redline-017");
         let store = Store::default();
         let context = ScreenContext {
-            task_ids: vec![task.clone()],
-            answers: vec![
-                (task.clone(), "Net  Total 4,210".into()),
-                (task.clone(), "42".into()),
+            held_out: vec![
+                HeldOut::of(&task, Of::Name, "redline-017"),
+                HeldOut::of(&task, Of::Answer, "Net  Total 4,210"),
+                HeldOut::of(&task, Of::Answer, "42"),
+                HeldOut::of(&task, Of::Entity, "nda-v3.wpd"),
+                HeldOut::of(
+                    &task,
+                    Of::Brief,
+                    "Send the client a redline of both drafts.",
+                ),
             ],
-            entities: vec![(task.clone(), "nda-v3.wpd".into())],
-            prompts: vec![(task, "Send the client a redline of both drafts.".into())],
             ..ScreenContext::of(&store)
         };
         spots(text, &context)

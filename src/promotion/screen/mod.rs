@@ -17,6 +17,7 @@ mod secrets;
 mod voices;
 mod wording;
 
+pub use leaks::{HeldOut, Of};
 pub use rules::{RULES, Rule, Severity};
 pub use voices::Voices;
 
@@ -25,7 +26,7 @@ use std::collections::BTreeSet;
 use regex::Regex;
 use serde::Serialize;
 
-use crate::domain::id::{LearningId, TaskId};
+use crate::domain::id::LearningId;
 use crate::domain::memory::{Learning, Store};
 use crate::domain::tool::Handbook;
 use crate::error::count;
@@ -42,15 +43,8 @@ const TOLD: usize = 20;
 pub struct ScreenContext<'a> {
     /// The store the learnings stand in.
     pub store: &'a Store,
-    /// Names of the test and confirm tasks.
-    pub task_ids: Vec<TaskId>,
-    /// What completes a test or confirm task, where that is a text of its own. Words of the world's own vocabulary
-    /// (tools, attribute values) do not belong here: every useful learning names them.
-    pub answers: Vec<(TaskId, String)>,
-    /// Names that only this test or confirm task has: its files, clients, accounts.
-    pub entities: Vec<(TaskId, String)>,
-    /// What agents are asked in test and confirm tasks.
-    pub prompts: Vec<(TaskId, String)>,
+    /// What of the test and confirm tasks no learning may hold.
+    pub held_out: Vec<HeldOut>,
     /// Tools and policies of the world; `None` where there is none, and then nothing is said of either.
     pub handbook: Option<&'a Handbook>,
     /// Names of every session a learning may cite; `None` where they are not known.
@@ -64,10 +58,7 @@ impl<'a> ScreenContext<'a> {
     pub fn of(store: &'a Store) -> Self {
         Self {
             store,
-            task_ids: Vec::new(),
-            answers: Vec::new(),
-            entities: Vec::new(),
-            prompts: Vec::new(),
+            held_out: Vec::new(),
             handbook: None,
             sessions: None,
             voices: Voices::default(),
@@ -262,6 +253,7 @@ fn column_of(learning: &Learning, store: &Store) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::id::TaskId;
     use crate::domain::memory::Entry;
     use crate::formats::memory::learnings;
 
@@ -274,7 +266,11 @@ mod tests {
 
     fn context(store: &Store) -> ScreenContext<'_> {
         ScreenContext {
-            task_ids: vec![TaskId::new("redline-017")],
+            held_out: vec![HeldOut::of(
+                &TaskId::new("redline-017"),
+                Of::Name,
+                "redline-017",
+            )],
             ..ScreenContext::of(store)
         }
     }
