@@ -82,6 +82,7 @@ fn summary(arm: &ArmName, rows: &[&TrialRow], outcome: Outcome, counts: &Counts)
         mean_words_read: mean(used(given.iter().copied(), |usage| usage.words_read)),
         mean_eligible: listed(|row| &row.eligible),
         mean_surfaced: listed(|row| &row.surfaced),
+        mean_opened: listed(|row| &row.opened).filter(|it| 0.0 < *it),
         mean_followed: listed(|row| &row.followed),
         cost_usd: rows
             .iter()

@@ -51,6 +51,9 @@ pub struct ArmSummary {
     pub mean_eligible: Option<f64>,
     /// See `mean_eligible`.
     pub mean_surfaced: Option<f64>,
+    /// Mean learnings a trial asked for by name; absent where none did, or agents are shown theirs unasked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_opened: Option<f64>,
     /// See `mean_eligible`.
     pub mean_followed: Option<f64>,
     /// Dollars in all; null where any trial's cost is unknown.

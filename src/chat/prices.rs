@@ -1,6 +1,6 @@
 //! What tokens cost. A model without a price has an unknown cost, never one of zero.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use serde::Deserialize;
 
@@ -138,7 +138,29 @@ impl Price {
             + cached(written, self.cache_write)?;
         Some(sum / 1e6)
     }
+
+    /// Dollars a talk of so many turns may come to that opens with `bytes`, where nothing is read from a cache.
+    pub fn guess(&self, bytes: usize, turns: u64) -> Option<f64> {
+        let opening = bytes as u64 / BYTES_A_TOKEN;
+        self.cost(&Tokens {
+            input: Some((0..turns).map(|turn| opening + turn * TOKENS_A_TURN).sum()),
+            output: Some(turns * TOKENS_A_TURN),
+            ..Tokens::default()
+        })
+    }
+
+    /// Dollars an attempt may come to that opens with `bytes` and may take `steps`: from a quick one to one that takes
+    /// them all.
+    pub fn guess_attempt(&self, bytes: usize, steps: u64) -> Option<Range<f64>> {
+        let most = steps + 1;
+        Some(self.guess(bytes, FEW_TURNS.min(most))?..self.guess(bytes, most)?)
+    }
 }
+
+/// What a guess takes for granted: bytes of a token, tokens each turn adds, turns of a quick attempt.
+const BYTES_A_TOKEN: u64 = 4;
+const TOKENS_A_TURN: u64 = 150;
+const FEW_TURNS: u64 = 4;
 
 #[cfg(test)]
 mod tests {

@@ -450,6 +450,7 @@ mod tests {
             mean_words_read: None,
             mean_eligible: None,
             mean_surfaced: None,
+            mean_opened: None,
             mean_followed: None,
             cost_usd: None,
             judge: None,

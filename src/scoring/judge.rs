@@ -2,13 +2,15 @@
 //!
 //! What is judged reaches it as data between marks no text can close, and only a line with that mark is its verdict.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use crate::{
     chat::{Again, Fence, Model, Question, Tally},
     domain::{
         id::Digest,
-        task::{Brief, Criterion},
+        task::{Brief, Criterion, Task},
         trial::Usage,
     },
     draw::Key,
@@ -41,6 +43,8 @@ const ANSWER_AT_MOST: usize = 40_000;
 const EVENTS_AT_MOST: usize = 80_000;
 /// What stands where something is left out.
 pub(super) const LEFT_OUT: &str = "[…]";
+/// What a forecast takes a call and its result for.
+const BYTES_OF_A_CALL: usize = 300;
 /// Votes allowed.
 const MOST_VOTES: u32 = 15;
 
@@ -88,6 +92,26 @@ impl Judge {
                 .chain(forms.iter().map(String::as_str))
                 .map(str::as_bytes),
         )
+    }
+
+    /// Dollars it may cost to judge a task, from votes that agree to votes that do not, guessed from the length of what is
+    /// sent; `None` where the model has no price.
+    pub fn forecast(&self, task: &Task) -> Option<Range<f64>> {
+        let choice = self.model.choice();
+        let price = choice.prices.of(&choice.model)?;
+        let mut sum = 0.0..0.0;
+        for criterion in task.grader.judged() {
+            let shown = SYSTEM.len() + task.brief.prompt.len() + criterion.text.len();
+            let calls = if criterion.events {
+                task.brief.limits.steps
+            } else {
+                0
+            };
+            let vote = price.guess(shown + calls as usize * BYTES_OF_A_CALL, 1)?;
+            sum.start += vote * f64::from(self.votes / 2 + 1);
+            sum.end += vote * f64::from(self.votes);
+        }
+        Some(sum)
     }
 
     /// The model, for what it says of its provider.

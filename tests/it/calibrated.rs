@@ -54,6 +54,50 @@ fn with_server(folder: &Path, words: &str, server: &Server) -> Said {
 }
 
 #[test]
+fn a_plan_counts_what_the_judge_may_cost_and_a_bound_needs_its_price() {
+    let folder = TemporaryFolder::create("calibrated").unwrap();
+    write_suite(folder.path(), 2, 20);
+    let server = Server::start(|_, _| Act::Answer(500, Vec::new(), String::new()));
+    let plan = |judge: &str, more: &str| {
+        let words = format!("run . --judge {judge} --arms bare --repeats 1 --pairs 0 {more}");
+        with_server(folder.path(), &words, &server)
+    };
+    let priced = plan("anthropic:claude-haiku-4-5", "--plan");
+    assert_eq!(priced.code, Some(0), "{}", priced.talk);
+    let judge = priced
+        .answer
+        .lines()
+        .find(|it| it.contains("of it the judge"));
+    let ends: Vec<f64> = judge
+        .unwrap_or_else(|| panic!("{}", priced.answer))
+        .split('$')
+        .skip(1)
+        .map(|it| it.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    assert!(
+        0.0 < ends[0] && ends[0] < ends[1] && ends[1] < 10.0,
+        "votes that agree are fewer: {ends:?}"
+    );
+    let unpriced = plan("anthropic:nobody", "--plan");
+    assert!(
+        unpriced.answer.contains("not known: what the judge spends"),
+        "{}",
+        unpriced.answer
+    );
+    let bound = plan("anthropic:nobody", "--max-cost 1");
+    assert_eq!(bound.code, Some(2));
+    assert!(
+        bound.talk.contains("`anthropic:nobody` has no price here"),
+        "{}",
+        bound.talk
+    );
+    assert!(
+        server.seen().is_empty(),
+        "nothing is asked before it is known"
+    );
+}
+
+#[test]
 fn a_table_with_the_judges_findings_needs_no_judge_and_no_key() {
     let folder = TemporaryFolder::create("calibrated").unwrap();
     fs::write(folder.path().join("labels.csv"), table(true)).unwrap();

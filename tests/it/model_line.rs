@@ -362,7 +362,6 @@ fn a_finished_run_is_read_without_a_key_and_tells_its_model_and_its_cost() {
 fn the_doctor_tells_what_a_run_would_meet_before_anything_is_spent() {
     let server = steady();
     let line = Line::to(&server);
-    let base = format!("{}/v1", server.address);
     let ask = |base: &str| {
         said(line.call([
             "doctor",
@@ -419,7 +418,43 @@ fn the_doctor_tells_what_a_run_would_meet_before_anything_is_spent() {
         "{}",
         without.talk
     );
-    assert!(base.starts_with("http"));
+}
+
+#[test]
+fn the_doctor_tries_who_would_dream_and_judge_too() {
+    let server = steady();
+    let line = Line::to(&server);
+    let talker = Server::start(|_, _| {
+        let message = json!({"role": "assistant", "content": "yes"});
+        Act::json(
+            200,
+            &json!({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}),
+        )
+    });
+    let base = format!("{}/v1", talker.address);
+    let others = said(line.call([
+        "doctor",
+        "--judge",
+        "openai:m",
+        "--dreamer",
+        "embedded",
+        "--models",
+        "models.toml",
+        "--base-url",
+        &base,
+    ]));
+    assert_eq!(others.code, Some(0), "{}", others.talk);
+    let rows: Vec<&str> = others
+        .answer
+        .lines()
+        .filter(|it| it.starts_with("dreamer ") || it.starts_with("judge "))
+        .collect();
+    assert_eq!(rows, ["dreamer    embedded", "judge      openai:m"]);
+    assert!(
+        others.answer.contains("it called no tool"),
+        "a judge needs none: {}",
+        others.answer
+    );
 }
 
 /// Requests seen once no more come of what a killed run had sent.

@@ -41,10 +41,6 @@ use shelf::Shelf;
 const RAISES: u32 = 3;
 const NO_FILES: &str = "`--delivery files` puts notes into a workspace, and this suite has none: give them by \
                         `--delivery context`, `retrieved` or `tool`";
-/// What a forecast takes for granted: bytes of a token, turns of a quick attempt, tokens each turn adds.
-const BYTES_A_TOKEN: u64 = 4;
-const FEW_TURNS: u64 = 4;
-const TOKENS_A_TURN: u64 = 150;
 /// How often a model may pause to go on.
 const PAUSES: u32 = 20;
 
@@ -280,21 +276,11 @@ impl Agent for Chat {
             + tools
                 .map(|it| it.name.len() + it.about.len() + it.schema.to_string().len())
                 .sum::<usize>();
-        let first = bytes as u64 / BYTES_A_TOKEN;
-        let most = match opening.tools.is_empty() {
-            true => 1,
-            false => u64::from(work.brief.limits.steps) + 1,
+        let steps = match opening.tools.is_empty() {
+            true => 0,
+            false => u64::from(work.brief.limits.steps),
         };
-        let least = FEW_TURNS.min(most);
-        let dollars = |turns: u64| {
-            let input = (0..turns).map(|turn| first + turn * TOKENS_A_TURN).sum();
-            price.cost(&chat::Tokens {
-                input: Some(input),
-                output: Some(turns * TOKENS_A_TURN),
-                ..chat::Tokens::default()
-            })
-        };
-        Some(dollars(least)?..dollars(most)?)
+        price.guess_attempt(bytes, steps)
     }
 
     fn refuses(&self, setting: &Setting) -> Option<String> {

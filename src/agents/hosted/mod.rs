@@ -2,7 +2,7 @@
 
 mod talk;
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::{
         hands::{DeskTools, Ground, Hands, Things},
         prompt::{self, Notes, Scaffold},
     },
-    chat::Tool,
+    chat::{Prices, Tool},
     domain::{id::Digest, memory::Learning, suite::Setting, trial::Attempt},
     environment::Place,
     formats::memory::part,
@@ -75,6 +75,22 @@ impl Hosted {
     /// An agent that plays on this platform.
     pub fn new(platform: Arc<Platform>, choice: Choice) -> Self {
         Self { platform, choice }
+    }
+
+    /// What a session opens with, in bytes.
+    fn opening_bytes(&self, work: &Work<'_>) -> usize {
+        let desk = match &work.place {
+            Place::Desk(desk) => Some(&**desk),
+            Place::Nowhere | Place::Workspace(_) => None,
+        };
+        let custom = desk.map(|desk| DeskTools::of(desk, Things::Any, &TAKEN));
+        let scaffold = Scaffold::of(desk, Notes::InFolder);
+        let tools = tools(custom.as_ref().map_or(&[], DeskTools::tools));
+        let notes = work.memory.iter().map(|it| it.learning.text.len());
+        prompt::system(work.brief, &scaffold).len()
+            + prompt::task(work.brief, scaffold.calls).len()
+            + tools.to_string().len()
+            + notes.sum::<usize>()
     }
 
     async fn play(&self, mut work: Work<'_>) -> Result<Attempt, Fault> {
@@ -211,6 +227,17 @@ impl Agent for Hosted {
 
     fn is_repeatable(&self) -> bool {
         false
+    }
+
+    fn forecast(&self, work: &Work<'_>) -> Option<Range<f64>> {
+        let price = Prices::known().of(&self.choice.model)?;
+        let steps = u64::from(work.brief.limits.steps);
+        let guess = price.guess_attempt(self.opening_bytes(work), steps)?;
+        let most = self
+            .choice
+            .budget_cents
+            .map_or(f64::INFINITY, |it| it as f64 / 100.0);
+        Some(guess.start.min(most)..guess.end.min(most))
     }
 
     fn refuses(&self, setting: &Setting) -> Option<String> {

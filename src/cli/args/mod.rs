@@ -289,9 +289,15 @@ pub struct DreamArgs {
 /// `doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
-    /// Who would attempt: anthropic:MODEL or openai:MODEL, or command:PROGRAM
+    /// Who would attempt: anthropic:MODEL or openai:MODEL, hosted:MODEL, or command:PROGRAM
+    #[arg(long, required_unless_present_any = ["dreamer", "judge"])]
+    pub agent: Option<String>,
+    /// Who would dream: the same words
     #[arg(long)]
-    pub agent: String,
+    pub dreamer: Option<String>,
+    /// Who would judge rubrics: anthropic:MODEL or openai:MODEL
+    #[arg(long)]
+    pub judge: Option<String>,
     /// Give programs this environment variable, too; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,

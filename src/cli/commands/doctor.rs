@@ -26,9 +26,34 @@ const MOST_TOKENS: u32 = 1024;
 /// Seconds the one exchange may take.
 const SECONDS: f64 = 120.0;
 
-/// Tries what was named and tells what was found.
+/// Tries who was named and tells what was found.
 pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
-    let word = &args.agent;
+    let named = [
+        ("agent", &args.agent),
+        ("dreamer", &args.dreamer),
+        ("judge", &args.judge),
+    ];
+    let named: Vec<(&str, &String)> = named
+        .into_iter()
+        .filter_map(|(role, word)| Some((role, word.as_ref()?)))
+        .collect();
+    // `--base-url` is meant for the first model that is named, as in a run.
+    let mut models = named.iter().map(|it| it.1.as_str());
+    let first = models.find(|it| names_model(it)).unwrap_or_default();
+    let mut exit = Exit::Done;
+    for (role, word) in &named {
+        if 1 < named.len() {
+            speech::answer(&format!("{role:10} {word}"));
+        }
+        let found = examine(args, role, (word, first))?;
+        if found != Exit::Done {
+            exit = found;
+        }
+    }
+    Ok(exit)
+}
+
+fn examine(args: &DoctorArgs, role: &str, (word, first): (&str, &str)) -> Result<Exit> {
     if let Some(program) = word.strip_prefix(PREFIX) {
         settle::passed(&args.pass_env)?;
         let program = Program::parse(program)?;
@@ -39,7 +64,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     if names_hosted(word) {
-        return platform(args);
+        return platform(args, word);
     }
     if !names_model(word) {
         speech::answer(&format!(
@@ -48,21 +73,22 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let halt = Arc::new(Halt::default());
-    let reach = Reach::new(&settle::network(&args.models), word, &halt)?.at_once();
+    let reach = Reach::new(&settle::network(&args.models), first, &halt)?.at_once();
     let model = reach.model(word)?;
     let reply = runtime()?.block_on(ask(&model))?;
     speech::answer(&told(&model, &reply));
-    match reply.calls.is_empty() {
+    // Dreamers and judges have no tools.
+    match role == "agent" && reply.calls.is_empty() {
         false => Ok(Exit::Done),
         true => Ok(Exit::Outside),
     }
 }
 
 /// Looks at each part of the managed-agents platform; nothing is made there.
-fn platform(args: &DoctorArgs) -> Result<Exit> {
+fn platform(args: &DoctorArgs, word: &str) -> Result<Exit> {
     let halt = Arc::new(Halt::default());
-    let reach = Reach::new(&settle::network(&args.models), &args.agent, &halt)?.at_once();
-    let platform = reach.platform(&args.agent)?;
+    let reach = Reach::new(&settle::network(&args.models), word, &halt)?.at_once();
+    let platform = reach.platform(word)?;
     let parts = runtime()?.block_on(platform.look_around());
     let width = parts.iter().map(|it| it.0.len()).max().unwrap_or(0) + 2;
     let lines = parts.iter().map(|(part, found)| match found {

@@ -64,7 +64,8 @@ pub fn tell(asked: &Asked) -> Result<String> {
         ),
         cost(
             asked,
-            of_a_trial(&bench, &practised),
+            &bench,
+            &practised,
             practice + headline + sweep + halves,
         ),
         format!(
@@ -81,9 +82,6 @@ pub fn tell(asked: &Asked) -> Result<String> {
 /// # Errors
 /// It has none.
 pub fn check_priced(asked: &Asked) -> Result<()> {
-    if !names_model(&asked.typed.agent) {
-        return Ok(());
-    }
     let suite = &asked.suite;
     let mut bench = Bench::new(Arc::clone(suite), Arc::clone(&asked.agent), asked.seed)?;
     let arm = bench.add_arm(
@@ -92,48 +90,90 @@ pub fn check_priced(asked: &Asked) -> Result<()> {
         learnings(&Store::default()),
     )?;
     let trials = practice(suite, &asked.amount, arm, asked.seed);
-    if trials.is_empty() || of_a_trial(&bench, &trials).is_some() {
-        return Ok(());
+    let is_model = names_model(&asked.typed.agent);
+    let is_unpriced = is_model && !trials.is_empty() && of_a_trial(&bench, &trials).is_none();
+    let judge = asked.typed.judge.as_deref();
+    let unpriced = match is_unpriced {
+        true => Some(asked.typed.agent.as_str()),
+        false => judge.filter(|_| of_judging(asked, &trials).is_none()),
+    };
+    match unpriced {
+        None => Ok(()),
+        Some(word) => Err(Error::usage(format!(
+            "`{word}` has no price here, so `--max-cost` cannot be kept"
+        ))
+        .mend("give it one by `--models FILE`, or leave out `--max-cost`")),
     }
-    Err(Error::usage(format!(
-        "`{}` has no price here, so `--max-cost` cannot be kept",
-        asked.typed.agent
-    ))
-    .mend("give it one by `--models FILE`, or leave out `--max-cost`"))
 }
 
 /// Dollars one trial may come to, as the mean over these.
 fn of_a_trial(bench: &Bench, trials: &[PlannedTrial]) -> Option<Range<f64>> {
-    let mut sum = 0.0..0.0;
-    for trial in trials {
-        let one = bench.forecast(trial)?;
-        sum = sum.start + one.start..sum.end + one.end;
-    }
-    let count = trials.len() as f64;
-    (!trials.is_empty()).then(|| sum.start / count..sum.end / count)
+    mean(trials.iter().map(|it| bench.forecast(it)))
+}
+
+/// Dollars it may cost to judge one trial, as the mean over these; nothing without a judge.
+fn of_judging(asked: &Asked, trials: &[PlannedTrial]) -> Option<Range<f64>> {
+    let Some(judge) = &asked.judge else {
+        return Some(0.0..0.0);
+    };
+    let tasks = trials.iter().map(|it| &asked.suite.tasks[it.task as usize]);
+    mean(tasks.map(|it| judge.forecast(it)))
+}
+
+/// The mean of both ends; `None` where there is nothing, or any part is unknown.
+fn mean(parts: impl ExactSizeIterator<Item = Option<Range<f64>>>) -> Option<Range<f64>> {
+    let count = parts.len() as f64;
+    let sum = parts
+        .into_iter()
+        .try_fold(0.0..0.0, |sum: Range<f64>, it| {
+            it.map(|it| sum.start + it.start..sum.end + it.end)
+        })?;
+    (0.0 < count).then(|| sum.start / count..sum.end / count)
 }
 
 /// What is known of the cost before anything is played.
-fn cost(asked: &Asked, of_a_trial: Option<Range<f64>>, trials: usize) -> String {
-    if asked.agent.is_repeatable() && asked.judge.is_some() {
-        return "cost       not known: what the judge spends on each trial is known once it says so"
-            .to_owned();
-    }
-    if asked.agent.is_repeatable() {
-        return "cost       0 dollars: the embedded agents need no key and no network".to_owned();
-    }
-    match of_a_trial {
-        None => {
+fn cost(asked: &Asked, bench: &Bench, sample: &[PlannedTrial], trials: usize) -> String {
+    let is_free = asked.agent.is_repeatable();
+    let all = |one: Range<f64>| one.start * trials as f64..one.end * trials as f64;
+    let agent = match is_free {
+        true => Some(0.0..0.0),
+        false => of_a_trial(bench, sample).map(all),
+    };
+    let judge = of_judging(asked, sample).map(all);
+    let has_dream =
+        asked.memory.is_none() && asked.wants("dreamed") && !asked.dreamer.is_repeatable();
+    let mut told = match (is_free && asked.judge.is_none(), agent, judge) {
+        (true, ..) => {
+            "cost       0 dollars: the embedded agents need no key and no network".to_owned()
+        }
+        (_, None, _) => {
             "cost       not known: what the agent spends in each trial is known once it says so"
                 .to_owned()
         }
-        Some(one) => format!(
-            "cost       about ${:.2} where each trial takes few turns, ${:.2} where it takes every step, before what \
-             caches save; `--max-cost` bounds it",
-            one.start * trials as f64,
-            one.end * trials as f64
-        ),
+        (_, _, None) => {
+            "cost       not known: what the judge spends on each trial is known once it says so"
+                .to_owned()
+        }
+        (_, Some(agent), Some(judge)) => {
+            let mut told = format!(
+                "cost       about ${:.2} where each trial takes few turns, ${:.2} where it takes every step, before what \
+                 caches save; `--max-cost` bounds it",
+                agent.start + judge.start,
+                agent.end + judge.end
+            );
+            if asked.judge.is_some() {
+                told.push_str(&format!(
+                    "\n           of it the judge ${:.2} where its votes agree, ${:.2} where they do not",
+                    judge.start, judge.end
+                ));
+            }
+            told
+        }
+    };
+    if has_dream {
+        told.push_str("\n           what the dream costs comes on top, and is known once the sessions are there to read");
     }
+    told
 }
 
 /// `, and those of 4 canary tasks`: how many learnings are eligible there is not known before the dream.

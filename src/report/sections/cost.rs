@@ -123,13 +123,16 @@ fn row(arm: &ArmSummary, is_score: bool) -> Vec<Cell> {
     let dollars_each = completed.zip(arm.cost_usd).map(|(done, cost)| cost / done);
     let delivery = [arm.mean_eligible, arm.mean_surfaced, arm.mean_followed];
     let delivery: Option<Vec<String>> = delivery.into_iter().map(|it| it.map(amount)).collect();
+    let opened = arm.mean_opened.map_or_else(String::new, |it| {
+        format!("; {} asked for by name", amount(it))
+    });
     vec![
         Cell::text(arm_words(&arm.arm)),
         Cell::text(arm.learnings.to_string()),
         Cell::or_unknown(arm.mean_steps.map(amount)),
         Cell::or_unknown(steps_each.map(amount)),
         Cell::or_unknown(arm.mean_words_read.map(amount)),
-        Cell::or_unknown(delivery.map(|it| it.join(", "))),
+        Cell::or_unknown(delivery.map(|it| format!("{}{opened}", it.join(", ")))),
         Cell::or_unknown(arm.cost_usd.map(dollars)),
         Cell::or_unknown(dollars_each.map(dollars)),
     ]
