@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     http::{
         Client, Credential, Failure, Limits, Method, Repeat, Request, Response, Settings,
-        Transport, error_told,
+        Transport, error_told, number_at, text_at,
     },
 };
 
@@ -370,25 +370,6 @@ impl Model {
             Failure::Tape(told) => Fault::Provider(told),
         }
     }
-}
-
-fn text_at(body: &Value, at: &str) -> Option<String> {
-    value_at(body, at)?.as_str().map(str::to_owned)
-}
-
-fn number_at(body: &Value, at: &str) -> Option<u64> {
-    value_at(body, at)?.as_u64()
-}
-
-/// As `Value::pointer`, for keys without `~` and with no copy of them.
-fn value_at<'a>(body: &'a Value, at: &str) -> Option<&'a Value> {
-    at.split('/')
-        .skip(1)
-        .try_fold(body, |value, key| match value {
-            Value::Object(fields) => fields.get(key),
-            Value::Array(items) => items.get(key.parse::<usize>().ok()?),
-            _ => None,
-        })
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use crate::{
     error::{Error, Result},
     http::{
         Client, Credential, Failure, Method, Repeat, Request, Secret, Settings, Transport,
-        error_told,
+        error_told, number_at, text_at,
     },
 };
 
@@ -482,14 +482,6 @@ fn encoded(text: &str) -> String {
             false => format!("%{it:02X}"),
         })
         .collect()
-}
-
-fn text_at(body: &Value, at: &str) -> Option<String> {
-    body.pointer(at)?.as_str().map(str::to_owned)
-}
-
-fn number_at(body: &Value, at: &str) -> Option<u64> {
-    body.pointer(at)?.as_u64()
 }
 
 /// The id of something made.

@@ -5,6 +5,7 @@ mod breaker;
 mod cassette;
 mod clock;
 mod limits;
+mod parts;
 mod retry;
 mod secret;
 mod stream;
@@ -31,6 +32,7 @@ use wire::{Answer, Broken, How, Wire};
 
 pub use clock::Clock;
 pub use limits::Limits;
+pub use parts::{number_at, text_at, value_at};
 pub use secret::Secret;
 pub use stream::{Frame, Opened, Stream};
 
