@@ -81,34 +81,9 @@ pub struct RunArgs {
     /// The suite's folder
     #[arg(required_unless_present = "resume")]
     pub suite: Option<PathBuf>,
-    /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step),
-    /// anthropic:MODEL or openai:MODEL (docs/models.md), hosted:MODEL on the managed-agents platform (docs/hosted.md),
-    /// or command:PROGRAM, which is run for each attempt (docs/programs.md)
-    #[arg(long, default_value = "embedded")]
-    pub agent: String,
-    /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
-    /// and hoarder (appends every lesson), anthropic:MODEL or openai:MODEL (docs/judges.md), hosted:MODEL
-    /// (docs/hosted.md), or command:PROGRAM
-    #[arg(long, default_value = "embedded")]
-    pub dreamer: String,
-    /// What a dreaming model is told besides, 1 to 4096 characters
-    #[arg(long, value_name = "FILE")]
-    pub instructions: Option<PathBuf>,
-    /// Give programs this environment variable, too; may be given more than once
-    #[arg(long, value_name = "NAME")]
-    pub pass_env: Vec<String>,
     #[command(flatten)]
-    /// How models are reached.
-    pub models: ModelArgs,
-    #[command(flatten)]
-    /// What agents are given to work with.
-    pub room: RoomArgs,
-    #[command(flatten)]
-    /// Who judges rubrics.
-    pub judge: JudgeArgs,
-    /// What the judge was held against, as `judge calibrate` wrote it; without it a judge may inform and not gate
-    #[arg(long, value_name = "FILE")]
-    pub calibration: Option<PathBuf>,
+    /// Who takes part.
+    pub cast: CastArgs,
     /// Judge this store instead of dreaming one
     #[arg(long, value_name = "STORE")]
     pub memory: Option<PathBuf>,
@@ -170,6 +145,39 @@ pub struct RunArgs {
     #[command(flatten)]
     /// How much is said.
     pub voice: Voice,
+}
+
+/// Who attempts, dreams and judges.
+#[derive(Debug, Clone, Args)]
+pub struct CastArgs {
+    /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step),
+    /// anthropic:MODEL or openai:MODEL (docs/models.md), hosted:MODEL on the managed-agents platform (docs/hosted.md),
+    /// or command:PROGRAM, which is run for each attempt (docs/programs.md)
+    #[arg(long, default_value = "embedded")]
+    pub agent: String,
+    /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
+    /// and hoarder (appends every lesson), anthropic:MODEL or openai:MODEL (docs/judges.md), hosted:MODEL
+    /// (docs/hosted.md), or command:PROGRAM
+    #[arg(long, default_value = "embedded")]
+    pub dreamer: String,
+    /// What a dreaming model is told besides, 1 to 4096 characters
+    #[arg(long, value_name = "FILE")]
+    pub instructions: Option<PathBuf>,
+    /// Give programs this environment variable, too; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub pass_env: Vec<String>,
+    #[command(flatten)]
+    /// How models are reached.
+    pub models: ModelArgs,
+    #[command(flatten)]
+    /// What agents are given to work with.
+    pub room: RoomArgs,
+    #[command(flatten)]
+    /// Who judges rubrics.
+    pub judge: JudgeArgs,
+    /// What the judge was held against, as `judge calibrate` wrote it; without it a judge may inform and not gate
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
 }
 
 /// How models are reached.
@@ -365,34 +373,9 @@ pub struct CycleArgs {
     /// Where the nights' runs go [default: STORE.nights]
     #[arg(long, value_name = "DIR")]
     pub runs: Option<PathBuf>,
-    /// Who attempts: embedded (chains backward over documented needs), forager (takes any useful step),
-    /// anthropic:MODEL or openai:MODEL (docs/models.md), hosted:MODEL (docs/hosted.md), or command:PROGRAM, which is run
-    /// for each attempt (docs/programs.md)
-    #[arg(long, default_value = "embedded")]
-    pub agent: String,
-    /// Who dreams: embedded (mines sessions, no language model), the controls null (copies), shuffler (swaps remedies)
-    /// and hoarder (appends every lesson), anthropic:MODEL or openai:MODEL (docs/judges.md), hosted:MODEL
-    /// (docs/hosted.md), or command:PROGRAM
-    #[arg(long, default_value = "embedded")]
-    pub dreamer: String,
-    /// What a dreaming model is told besides, 1 to 4096 characters
-    #[arg(long, value_name = "FILE")]
-    pub instructions: Option<PathBuf>,
-    /// Give programs this environment variable, too; may be given more than once
-    #[arg(long, value_name = "NAME")]
-    pub pass_env: Vec<String>,
     #[command(flatten)]
-    /// How models are reached.
-    pub models: ModelArgs,
-    #[command(flatten)]
-    /// What agents are given to work with.
-    pub room: RoomArgs,
-    #[command(flatten)]
-    /// Who judges rubrics.
-    pub judge: JudgeArgs,
-    /// What the judge was held against, as `judge calibrate` wrote it; without it a judge may inform and not gate
-    #[arg(long, value_name = "FILE")]
-    pub calibration: Option<PathBuf>,
+    /// Who takes part.
+    pub cast: CastArgs,
     #[command(flatten)]
     /// What it may cost.
     pub bounds: BoundArgs,

@@ -252,17 +252,6 @@ fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Re
     Ok(Typed {
         suite: args.suite.display().to_string(),
         world_seed: args.world_seed,
-        agent: args.agent.clone(),
-        dreamer: args.dreamer.clone(),
-        instructions: settle::instructions(args.instructions.as_deref())?,
-        pass_env: settle::passed(&args.pass_env)?,
-        delivery: args.room.delivery.clone(),
-        sandbox: args.room.sandbox,
-        judge: args.judge.judge.clone(),
-        judge_votes: args.judge.judge_votes,
-        calibration: args.calibration.as_ref().map(|it| it.display().to_string()),
-        network: settle::network(&args.models),
-        memory: None,
         stored: Some(custody.kept(&night.began_with)?.display().to_string()),
         tries_dropped: true,
         ledger_head: Some(head),
@@ -273,7 +262,7 @@ fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Re
         practice_repeats: settle::PRACTICE_REPEATS,
         pairs,
         seed: night.seed,
-        reuse: Vec::new(),
+        ..settle::cast(&args.cast)?
     })
 }
 

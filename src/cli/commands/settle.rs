@@ -12,7 +12,7 @@ use crate::{
         embedded::{Embedded, Policy as EmbeddedPolicy},
     },
     cli::{
-        args::{ModelArgs, Preset, RunArgs},
+        args::{CastArgs, ModelArgs, Preset, RunArgs},
         commands::{
             reach::{Reach, names_hosted, names_model},
             room,
@@ -56,19 +56,8 @@ pub fn typed(args: &RunArgs) -> Result<Typed> {
     Ok(Typed {
         suite: suite.display().to_string(),
         world_seed: args.world_seed,
-        agent: args.agent.clone(),
-        dreamer: args.dreamer.clone(),
-        delivery: args.room.delivery.clone(),
-        sandbox: args.room.sandbox,
-        instructions: instructions(args.instructions.as_deref())?,
-        pass_env: passed(&args.pass_env)?,
-        judge: args.judge.judge.clone(),
-        judge_votes: args.judge.judge_votes,
-        calibration: args.calibration.as_ref().map(|it| it.display().to_string()),
-        network: network(&args.models),
         memory: args.memory.as_ref().map(|it| it.display().to_string()),
         stored: args.stored.as_ref().map(|it| it.display().to_string()),
-        tries_dropped: false,
         ledger_head: ledger_head(args.stored.as_ref().or(args.memory.as_ref()))?,
         arms: args.arms.clone(),
         repeats: args.repeats.unwrap_or(repeats),
@@ -80,6 +69,27 @@ pub fn typed(args: &RunArgs) -> Result<Typed> {
             .iter()
             .map(|it| it.display().to_string())
             .collect(),
+        ..cast(&args.cast)?
+    })
+}
+
+/// Who takes part, as typed; nothing is said of what is played.
+///
+/// # Errors
+/// A variable to be passed is none, or the instructions cannot be read.
+pub fn cast(args: &CastArgs) -> Result<Typed> {
+    Ok(Typed {
+        agent: args.agent.clone(),
+        dreamer: args.dreamer.clone(),
+        delivery: args.room.delivery.clone(),
+        sandbox: args.room.sandbox,
+        instructions: instructions(args.instructions.as_deref())?,
+        pass_env: passed(&args.pass_env)?,
+        judge: args.judge.judge.clone(),
+        judge_votes: args.judge.judge_votes,
+        calibration: args.calibration.as_ref().map(|it| it.display().to_string()),
+        network: network(&args.models),
+        ..Typed::default()
     })
 }
 
