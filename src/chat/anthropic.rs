@@ -189,7 +189,7 @@ pub(super) fn reply(body: &Value) -> Result<Reply, String> {
 }
 
 /// `input_tokens` leaves cached input out already.
-fn tokens(body: &Value) -> Tokens {
+pub(super) fn tokens(body: &Value) -> Tokens {
     let by_age = |age: &str| {
         number_at(
             body,

@@ -57,9 +57,13 @@ impl Question<'_> {
             let reply = match model.turn(&turn, self.address, None).await {
                 Ok(reply) => reply,
                 Err(Fault::Provider(told)) => return Err(told),
+                Err(Fault::Unread(told, spent)) => {
+                    tally.add(spent);
+                    return Err(told);
+                }
                 Err(Fault::PastLimit) => return Err("the answer came too late".to_owned()),
             };
-            tally.add(&reply);
+            tally.add(reply.spent());
             // What was cut has lost its end, so it is asked for again and no try is lost.
             if reply.end == End::MaxTokens && max_tokens < most {
                 max_tokens = max_tokens.saturating_mul(2);

@@ -100,6 +100,28 @@ pub struct Reply {
     pub seconds: f64,
 }
 
+/// What one answer took.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spent {
+    /// What it consumed.
+    pub tokens: Tokens,
+    /// Dollars; `None` where tokens or prices are unknown.
+    pub cost_usd: Option<f64>,
+    /// From sending to the last byte.
+    pub seconds: f64,
+}
+
+impl Reply {
+    /// What it took.
+    pub fn spent(&self) -> Spent {
+        Spent {
+            tokens: self.tokens,
+            cost_usd: self.cost_usd,
+            seconds: self.seconds,
+        }
+    }
+}
+
 /// One call of a tool.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolCall {
@@ -174,10 +196,12 @@ impl Tokens {
 }
 
 /// Why there is no reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
     /// The provider let us down, in words.
     Provider(String),
+    /// It answered, and was paid for it, what cannot be read.
+    Unread(String, Spent),
     /// The attempt's time was over.
     PastLimit,
 }
@@ -320,16 +344,32 @@ impl Model {
             .send(&request)
             .await
             .map_err(|failure| self.fault(failure))?;
-        let mut reply = self.read(&response).map_err(Fault::Provider)?;
-        if let (Some(input), Some(output)) = (reply.tokens.input, reply.tokens.output) {
+        let spent = self.spent(&response);
+        if let (Some(input), Some(output)) = (spent.tokens.input, spent.tokens.output) {
             self.client.settle(estimate, input.saturating_add(output));
         }
-        reply.cost_usd = self
-            .choice
-            .prices
-            .of(&self.choice.model)
-            .and_then(|price| price.cost(&reply.tokens));
-        Ok(reply)
+        match self.read(&response) {
+            Ok(reply) => Ok(Reply {
+                cost_usd: spent.cost_usd,
+                ..reply
+            }),
+            Err(told) if spent.tokens == Tokens::default() => Err(Fault::Provider(told)),
+            Err(told) => Err(Fault::Unread(told, spent)),
+        }
+    }
+
+    /// What an answer says it took, whether or not the rest of it can be read.
+    fn spent(&self, response: &Response) -> Spent {
+        let tokens = match self.choice.provider {
+            Provider::Anthropic => anthropic::tokens(&response.body),
+            Provider::OpenAi => openai::tokens(&response.body),
+        };
+        let price = self.choice.prices.of(&self.choice.model);
+        Spent {
+            tokens,
+            cost_usd: price.and_then(|price| price.cost(&tokens)),
+            seconds: response.seconds,
+        }
     }
 
     fn read(&self, response: &Response) -> std::result::Result<Reply, String> {

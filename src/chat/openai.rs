@@ -171,7 +171,7 @@ fn words(content: Option<&Value>) -> String {
 }
 
 /// `prompt_tokens` holds the cached input too; it is taken out.
-fn tokens(body: &Value) -> Tokens {
+pub(super) fn tokens(body: &Value) -> Tokens {
     let cache_read = number_at(body, "/usage/prompt_tokens_details/cached_tokens");
     let cache_write = number_at(body, "/usage/prompt_tokens_details/cache_write_tokens");
     let cached = cache_read

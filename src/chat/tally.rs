@@ -1,7 +1,7 @@
 //! What answered requests consumed, each counted once.
 
 use crate::{
-    chat::{Reply, Tokens},
+    chat::{Spent, Tokens},
     domain::trial::Usage,
 };
 
@@ -16,17 +16,17 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts a reply.
-    pub fn add(&mut self, reply: &Reply) {
+    /// Counts an answer.
+    pub fn add(&mut self, spent: Spent) {
         self.tokens = Some(match self.tokens {
-            Some(tokens) => tokens.plus(reply.tokens),
-            None => reply.tokens,
+            Some(tokens) => tokens.plus(spent.tokens),
+            None => spent.tokens,
         });
         self.cost_usd = Some(match self.cost_usd {
-            Some(sum) => sum.zip(reply.cost_usd).map(|(sum, more)| sum + more),
-            None => reply.cost_usd,
+            Some(sum) => sum.zip(spent.cost_usd).map(|(sum, more)| sum + more),
+            None => spent.cost_usd,
         });
-        self.seconds += reply.seconds;
+        self.seconds += spent.seconds;
     }
 
     /// Counts all that another has counted.

@@ -170,6 +170,31 @@ fn each_lasting_fault_breaks_the_trial_with_its_own_reason() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_read_was_paid_for_all_the_same() {
+    let answers = [
+        (
+            Provider::OpenAi,
+            json!({"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 7}}),
+        ),
+        (
+            Provider::Anthropic,
+            json!({"content": null, "usage": {"input_tokens": 100, "output_tokens": 7}}),
+        ),
+    ];
+    for (provider, answer) in answers {
+        let server = Server::start(move |_, _| Act::json(200, &answer));
+        let record = Set::of(provider, &server).room().first().record;
+        assert!(matches!(record.outcome, Outcome::Broken(_)), "{record:?}");
+        let usage = record.usage.expect("its tokens are known");
+        assert_eq!(
+            (usage.input_tokens, usage.output_tokens),
+            (Some(100), Some(7))
+        );
+        assert_eq!(server.seen().len(), 1, "it is not asked again");
+    }
+}
+
+#[test]
 fn a_server_that_is_not_there_is_told() {
     let mut set = Set::of(Provider::OpenAi, &steady());
     set.choice.base_url = Some("http://127.0.0.1:1/v1".to_owned());

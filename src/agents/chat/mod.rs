@@ -334,8 +334,12 @@ impl Talk<'_> {
                 Ok(reply) => reply,
                 Err(chat::Fault::PastLimit) => return Ok((Stop::Seconds, None)),
                 Err(chat::Fault::Provider(told)) => return Err(told),
+                Err(chat::Fault::Unread(told, spent)) => {
+                    self.tally.add(spent);
+                    return Err(told);
+                }
             };
-            self.tally.add(&reply);
+            self.tally.add(reply.spent());
             self.tell_request(&reply);
             // What was cut may have lost half a call, so it is asked for again and not answered.
             if reply.end == End::MaxTokens && max_tokens < most {

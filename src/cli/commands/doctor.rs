@@ -128,7 +128,7 @@ async fn ask(model: &Model) -> Result<Reply> {
     let address = Key::root(0).word("doctor");
     model.turn(&turn, address, Some(SECONDS)).await.map_err(|fault| {
         let told = match fault {
-            Fault::Provider(told) => told,
+            Fault::Provider(told) | Fault::Unread(told, _) => told,
             Fault::PastLimit => format!("no answer within {SECONDS} seconds"),
         };
         Error::outside(told).mend(
