@@ -8,6 +8,9 @@ pub struct Secret(String);
 
 /// What stands in its place.
 const HIDDEN: &str = "[key]";
+/// A key shorter than this, in bytes, is a stand-in such as `none` or `ollama` for a server that asks for none: a word that
+/// answers hold by themselves. No provider gives one so short.
+const SHORT: usize = 8;
 
 impl Secret {
     /// Wraps a key; blanks around it, such as the line feed of a key file, are not part of it.
@@ -22,7 +25,7 @@ impl Secret {
 
     /// The text without the key, for what a server or a library says: some repeat the key they were given.
     pub fn scrub<'text>(&self, text: &'text str) -> Cow<'text, str> {
-        if self.0.is_empty() || !text.contains(&self.0) {
+        if self.0.len() < SHORT || !text.contains(&self.0) {
             return Cow::Borrowed(text);
         }
         Cow::Owned(text.replace(&self.0, HIDDEN))
@@ -58,5 +61,13 @@ mod tests {
             secret.scrub("Incorrect API key provided: sk-planted-1."),
             "Incorrect API key provided: [key]."
         );
+    }
+
+    #[test]
+    fn a_stand_in_for_a_key_is_a_word_like_any_other() {
+        for stand_in in ["", "k", "none", "ollama"] {
+            let told = "none of the 12 tokens; ollama knows";
+            assert_eq!(Secret::new(stand_in).scrub(told), told, "{stand_in}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::{
     path::Path,
     process::Stdio,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -28,6 +29,10 @@ pub(super) struct Mark(String);
 static MARKS: AtomicU64 = AtomicU64::new(0);
 /// How often those that bear a mark are looked for: one may start another while it is being ended.
 const ROUNDS: usize = 10;
+/// How often in a row none may be found, and the time between: while one becomes another program it shows no environment
+/// at all.
+const CLEAR_ROUNDS: usize = 3;
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(1);
 /// Largest environment looked at, in bytes.
 const LARGEST_ENVIRONMENT: u64 = 4 << 20;
 
@@ -49,10 +54,16 @@ impl Mark {
     /// Ends every process that bears it, where the system has a `/proc` to find them in.
     pub fn stop_all(&self) {
         let line = format!("{}={}", Self::NAME, self.0);
+        let mut clear = 0;
         for _ in 0..ROUNDS {
-            if stop_bearers(line.as_bytes()) == 0 {
+            match stop_bearers(line.as_bytes()) {
+                0 => clear += 1,
+                _ => clear = 0,
+            }
+            if clear == CLEAR_ROUNDS {
                 return;
             }
+            std::thread::sleep(BETWEEN_ROUNDS);
         }
     }
 }
