@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use serde_json::Value;
+
 /// A key or token. It can be compared with nothing, printed nowhere, and leaves this folder only inside a header.
 #[derive(Clone)]
 pub struct Secret(String);
@@ -11,6 +13,8 @@ const HIDDEN: &str = "[key]";
 /// A key shorter than this, in bytes, is a stand-in such as `none` or `ollama` for a server that asks for none: a word that
 /// answers hold by themselves. No provider gives one so short.
 const SHORT: usize = 8;
+/// How JSON can write what a key is made of in another way.
+const ESCAPES: [&str; 2] = ["\\u", "\\/"];
 
 impl Secret {
     /// Wraps a key; blanks around it, such as the line feed of a key file, are not part of it.
@@ -29,6 +33,48 @@ impl Secret {
             return Cow::Borrowed(text);
         }
         Cow::Owned(text.replace(&self.0, HIDDEN))
+    }
+
+    /// As [`Secret::scrub`], for a text that may be JSON, where a key can hide behind escapes.
+    pub fn scrub_json<'text>(&self, text: &'text str) -> Cow<'text, str> {
+        let plain = self.scrub(text);
+        let may_hide = SHORT <= self.0.len() && ESCAPES.iter().any(|it| plain.contains(it));
+        if !may_hide {
+            return plain;
+        }
+        let Ok(mut value) = serde_json::from_str::<Value>(&plain) else {
+            return plain;
+        };
+        match self.scrub_value(&mut value) {
+            true => Cow::Owned(value.to_string()),
+            false => plain,
+        }
+    }
+
+    /// Takes the key out of every text in a value; whether it stood in any.
+    fn scrub_value(&self, value: &mut Value) -> bool {
+        match value {
+            Value::String(text) => match self.scrub(text) {
+                Cow::Borrowed(_) => false,
+                Cow::Owned(scrubbed) => {
+                    *text = scrubbed;
+                    true
+                }
+            },
+            Value::Array(items) => items
+                .iter_mut()
+                .fold(false, |found, it| self.scrub_value(it) | found),
+            Value::Object(fields) => {
+                let mut found = false;
+                for (name, mut value) in std::mem::take(fields) {
+                    let scrubbed = self.scrub(&name).into_owned();
+                    found |= self.scrub_value(&mut value) | (scrubbed != name);
+                    fields.insert(scrubbed, value);
+                }
+                found
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
     }
 
     /// The key itself, for the one header that carries it.
@@ -61,6 +107,22 @@ mod tests {
             secret.scrub("Incorrect API key provided: sk-planted-1."),
             "Incorrect API key provided: [key]."
         );
+    }
+
+    #[test]
+    fn a_key_behind_escapes_is_found_wherever_it_stands() {
+        let secret = Secret::new("sk-a/b+planted");
+        let scrubbed = |text: &str| secret.scrub_json(text).into_owned();
+        assert_eq!(
+            scrubbed(r#"{"error":"bad sk-a\/b+planted","n":1}"#),
+            r#"{"error":"bad [key]","n":1}"#
+        );
+        assert_eq!(
+            scrubbed(r#"[{"\u0073k-a/b+planted":["\u0073k-a\/b\u002bplanted", null]}]"#),
+            r#"[{"[key]":["[key]",null]}]"#
+        );
+        let other = r#"{"a":"caf\u00e9 \/ tea"}"#;
+        assert_eq!(scrubbed(other), other, "nothing else is written anew");
     }
 
     #[test]

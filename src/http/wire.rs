@@ -124,7 +124,7 @@ impl Live {
 
     /// The text without the key.
     pub fn scrubbed(&self, text: &str) -> String {
-        self.secret.scrub(text).into_owned()
+        self.secret.scrub_json(text).into_owned()
     }
 
     /// The rest, as an answer that is no stream.
@@ -257,7 +257,7 @@ impl Wire {
             }
         }
         let text = String::from_utf8_lossy(&bytes);
-        let text = self.secret.scrub(&text);
+        let text = self.secret.scrub_json(&text);
         let body = match answer {
             Some(answer) => Ok(answer),
             // Accepted, and nothing to say.
@@ -275,7 +275,7 @@ impl Wire {
     /// The answer among the events of a stream that came instead of it: the one with a result or an error.
     fn answer_among(&self, lines: &mut Lines) -> Option<Value> {
         while let Some((_, data)) = lines.next() {
-            let value: Option<Value> = serde_json::from_str(&self.secret.scrub(&data)).ok();
+            let value: Option<Value> = serde_json::from_str(&self.secret.scrub_json(&data)).ok();
             let is_answer = |it: &Value| it.get("result").is_some() || it.get("error").is_some();
             if let Some(value) = value.filter(is_answer) {
                 return Some(value);
