@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use dreameval::files::{TemporaryFolder, copy_tree, list};
 use serde_json::Value;
@@ -106,15 +106,19 @@ fn left_by(of: u32) -> Vec<String> {
     found
 }
 
-/// Temporary folders of the process `of` that are still there.
-fn folders_of(of: u32) -> Vec<PathBuf> {
+/// Temporary folders of the process `of` that are still there. Those older than `since` are of another that was killed and
+/// had its number.
+fn folders_of(of: u32, since: SystemTime) -> Vec<PathBuf> {
     let entries = fs::read_dir(std::env::temp_dir()).unwrap().flatten();
     let mark = format!("-{of}-");
     let paths = entries.map(|it| it.path());
     paths
         .filter(|it| {
             let name = it.file_name().unwrap().to_string_lossy();
-            name.starts_with("dreameval-") && name.contains(&mark)
+            let made = it.metadata().and_then(|it| it.modified());
+            name.starts_with("dreameval-")
+                && name.contains(&mark)
+                && made.is_ok_and(|made| since <= made)
         })
         .collect()
 }
@@ -141,6 +145,7 @@ fn assert_all(script: &str, seconds: u32, expected: &str) {
         room.path(),
         Room::arguments("command:sh agent.sh", &["-j", "12"]),
     );
+    let since = fs::metadata(room.path()).unwrap().modified().unwrap();
     let child = { child }.spawn().unwrap();
     let pid = child.id();
     let said = end(child);
@@ -152,7 +157,7 @@ fn assert_all(script: &str, seconds: u32, expected: &str) {
         said.talk
     );
     assert_eq!(left_by(pid), Vec::<String>::new(), "{script}");
-    assert_eq!(folders_of(pid), Vec::<PathBuf>::new(), "{script}");
+    assert_eq!(folders_of(pid, since), Vec::<PathBuf>::new(), "{script}");
 }
 
 #[test]
@@ -452,6 +457,7 @@ fn a_run_killed_and_resumed_plays_no_finished_trial_again() {
 fn programs_end_when_the_harness_is_killed() {
     let room = Room::new();
     room.write("agent.sh", "sleep 67 & sleep 67");
+    let since = fs::metadata(room.path()).unwrap().modified().unwrap();
     let child = command(
         room.path(),
         Room::arguments("command:sh agent.sh", &["-j", "3"]),
@@ -462,7 +468,7 @@ fn programs_end_when_the_harness_is_killed() {
     assert!(wait_until(|| 9 <= left_by(pid).len()));
     kill(child);
     assert!(wait_until(|| left_by(pid).is_empty()), "{:?}", left_by(pid));
-    for folder in folders_of(pid) {
+    for folder in folders_of(pid, since) {
         fs::remove_dir_all(folder).unwrap();
     }
 }
