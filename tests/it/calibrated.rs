@@ -78,6 +78,10 @@ fn a_plan_counts_what_the_judge_may_cost_and_a_bound_needs_its_price() {
         0.0 < ends[0] && ends[0] < ends[1] && ends[1] < 10.0,
         "votes that agree are fewer: {ends:?}"
     );
+    write_suite(folder.path(), 0, 20);
+    let untaught = plan("anthropic:claude-haiku-4-5", "--plan --max-cost 1");
+    assert_eq!(untaught.code, Some(0), "no practice: {}", untaught.talk);
+    assert!(untaught.answer.contains("of it the judge"));
     let unpriced = plan("anthropic:nobody", "--plan");
     assert!(
         unpriced.answer.contains("not known: what the judge spends"),

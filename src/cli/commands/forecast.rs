@@ -8,7 +8,10 @@ use crate::{
     error::{Error, Result, count},
     formats::memory::learnings,
     runner::{bench::Bench, plan::PlannedTrial},
-    study::{asked::Asked, plan::practice},
+    study::{
+        asked::Asked,
+        plan::{Amount, Roster, practice, replay},
+    },
 };
 
 /// What a run would play.
@@ -65,7 +68,7 @@ pub fn tell(asked: &Asked) -> Result<String> {
         cost(
             asked,
             &bench,
-            &practised,
+            &sample(asked, &bench, arm),
             practice + headline + sweep + halves,
         ),
         format!(
@@ -89,9 +92,9 @@ pub fn check_priced(asked: &Asked) -> Result<()> {
         Store::default(),
         learnings(&Store::default()),
     )?;
-    let trials = practice(suite, &asked.amount, arm, asked.seed);
+    let trials = sample(asked, &bench, arm);
     let is_model = names_model(&asked.typed.agent);
-    let is_unpriced = is_model && !trials.is_empty() && of_a_trial(&bench, &trials).is_none();
+    let is_unpriced = is_model && of_a_trial(&bench, &trials).is_none();
     let judge = asked.typed.judge.as_deref();
     let unpriced = match is_unpriced {
         true => Some(asked.typed.agent.as_str()),
@@ -104,6 +107,21 @@ pub fn check_priced(asked: &Asked) -> Result<()> {
         ))
         .mend("give it one by `--models FILE`, or leave out `--max-cost`")),
     }
+}
+
+/// One trial of each test task under this arm, for what a trial may come to: most trials are such.
+fn sample(asked: &Asked, bench: &Bench, arm: u16) -> Vec<PlannedTrial> {
+    let roster = Roster {
+        replayed: vec![arm],
+        swept: Vec::new(),
+        attributed: None,
+    };
+    let once = Amount {
+        repeats: 1,
+        pairs: 0,
+        ..asked.amount
+    };
+    replay(&asked.suite, &bench.arms, &roster, &once, asked.seed)
 }
 
 /// Dollars one trial may come to, as the mean over these.
