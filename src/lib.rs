@@ -4,6 +4,7 @@
 
 pub mod draw;
 pub mod error;
+pub mod secret;
 
 pub mod domain;
 pub mod files;

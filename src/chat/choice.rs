@@ -3,7 +3,7 @@
 use crate::{
     chat::Prices,
     error::{Error, Result, did_you_mean},
-    http::Secret,
+    secret::Secret,
 };
 
 /// Whose protocol is spoken.

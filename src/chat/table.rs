@@ -8,6 +8,7 @@ use crate::{
     chat::{Choice, Price, Provider},
     error::{Error, Result},
     http::Limits,
+    secret::names_variable,
 };
 
 /// Settings of models, by `anthropic:MODEL`, `openai:MODEL` or `hosted:MODEL`. What it does not say stays as it is by default.
@@ -130,6 +131,14 @@ impl Entry {
                     .mend(mend),
             )
         };
+        // What stands there is not repeated: it may be the key itself.
+        if self.key.as_deref().is_some_and(|it| !names_variable(it)) {
+            return Err(Error::input(format!(
+                "`key` of `{model}` is not the name of an environment variable"
+            ))
+            .in_file(path)
+            .mend("write the name of the variable that holds the key, in capitals, such as `key = \"MY_KEY\"`"));
+        }
         let prices = self.price.iter().flat_map(Price::parts);
         if prices.into_iter().any(|it| !it.is_finite() || it < 0.0) {
             return out_of_range(
@@ -215,6 +224,20 @@ mod tests {
             assert!(parse(&format!("[\"hosted:m\"]\n{text}\n")).is_err());
         }
         assert!(parse("[\"hosted:\"]\n").is_err());
+    }
+
+    #[test]
+    fn a_key_itself_is_refused_and_not_repeated() {
+        for key in ["sk-planted-key", "hf_plantedkey", "$MY_KEY", ""] {
+            let fault = parse(&format!("[\"openai:m\"]\nkey = \"{key}\"\n")).unwrap_err();
+            let told = fault.to_string();
+            assert!(
+                told.contains("is not the name of an environment variable"),
+                "{told}"
+            );
+            assert!(!told.contains("planted"), "{told}");
+        }
+        assert!(parse("[\"openai:m\"]\nkey = \"MY_KEY_2\"\n").is_ok());
     }
 
     #[test]

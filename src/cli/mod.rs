@@ -10,8 +10,12 @@ pub use exit::Exit;
 
 use std::process::ExitCode;
 
+use crate::process;
+
 /// Runs the program with the process's own arguments.
 pub fn main() -> ExitCode {
+    process::keep_to_itself();
+    commands::know_keys();
     let command = match args::parse() {
         Ok(command) => command,
         Err(exit) => return exit.into(),

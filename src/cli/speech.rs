@@ -2,11 +2,14 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use crate::error::{Error, printable};
+use crate::{
+    error::{Error, printable},
+    secret::strike,
+};
 
 /// Prints the answer, without what could command a terminal. A reader that has gone away is no fault of ours.
 pub fn answer(text: &str) {
-    let text = printable(text);
+    let text = printable(&strike(text));
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes());
     if !text.ends_with('\n') {
@@ -18,7 +21,7 @@ pub fn answer(text: &str) {
 /// Says something on the side.
 pub fn remark(text: &str) {
     let mut err = io::stderr().lock();
-    let _ = writeln!(err, "{}", printable(text));
+    let _ = writeln!(err, "{}", printable(&strike(text)));
 }
 
 /// Prints an error.

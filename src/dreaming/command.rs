@@ -29,6 +29,7 @@ use crate::{
         transcript::write_session,
     },
     process::{self, End, Heard, Program, Request, last_words},
+    secret::holds_secret,
 };
 
 /// How long a dreaming program may take: 6 hours.
@@ -92,10 +93,10 @@ impl ProgramDreamer {
         .await?;
         let told = reply(&heard).map_err(|what| self.fault(&what, &heard))?;
         let new = read_store(&bed.out)?;
-        let says = |it: &Entry| process::holds_secret(&it.text, &self.pass);
+        let says = |it: &Entry| holds_secret(&it.text);
         if let Some(entry) = new.entries.iter().find(|it| says(it)) {
             return Err(Error::outside(format!(
-                "the store that `{}` wrote holds the value of a variable it was passed, in `{}`",
+                "the store that `{}` wrote holds a key or the value of a variable it was passed, in `{}`",
                 self.program.called(),
                 entry.path
             ))

@@ -9,6 +9,7 @@ use crate::{
     },
     files,
     formats::shape::Shape,
+    secret::names_variable,
 };
 
 /// Seconds one answer may take where nothing is said.
@@ -104,14 +105,21 @@ fn read_reach(table: &Shape<'_>, folder: &Path, parts: &mut Vec<String>) -> Opti
         (false, true) => {
             let url = table.need_text("url");
             let key = table.text("key").map(|it| it.value);
-            let is_address = ["http://", "https://"]
-                .iter()
-                .any(|it| url.value.len() > it.len() && url.value.starts_with(it));
-            if !is_address {
+            if !is_address(&url.value) {
+                // It is not repeated: a key may stand in it.
                 table.teach(
                     url.at,
-                    format!("`{}` is no address of a tool server", url.value),
-                    "write it as in `url = \"http://localhost:8080/mcp\"`",
+                    "this `url` is no address of a tool server",
+                    "write it as in `url = \"http://localhost:8080/mcp\"`, without a user, a `?` or a `#`; `key = \"MY_TOKEN\"` \
+                     names the environment variable of a key",
+                );
+                return None;
+            }
+            if key.as_deref().is_some_and(|it| !names_variable(it)) {
+                table.teach(
+                    table.at(),
+                    "the `key` of this tool server is not the name of an environment variable",
+                    "write the name of the variable that holds the key, in capitals, as in `key = \"MY_TOKEN\"`",
                 );
                 return None;
             }
@@ -131,6 +139,17 @@ fn read_reach(table: &Shape<'_>, folder: &Path, parts: &mut Vec<String>) -> Opti
             None
         }
     }
+}
+
+/// Whether an address can be asked, and holds nothing that could be a key.
+fn is_address(url: &str) -> bool {
+    let host = ["http://", "https://"]
+        .iter()
+        .find_map(|it| url.strip_prefix(it));
+    host.is_some_and(|host| {
+        let name = host.split('/').next().unwrap_or_default();
+        !name.is_empty() && !name.contains('@') && !host.contains(['?', '#'])
+    })
 }
 
 /// A word that names a file of the suite with its whole path, since servers run in the folder of a trial.

@@ -27,9 +27,10 @@ use crate::{
     draw::Key,
     error::{Error, Result},
     http::{
-        Client, Credential, Failure, Method, Repeat, Request, Secret, Settings, Transport,
-        error_told, number_at, text_at,
+        Client, Credential, Failure, Method, Repeat, Request, Settings, Transport, error_told,
+        number_at, text_at,
     },
+    secret::Secret,
 };
 
 pub use agents::{AgentPlan, AgentRef};

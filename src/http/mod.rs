@@ -7,7 +7,6 @@ mod clock;
 mod limits;
 mod parts;
 mod retry;
-mod secret;
 mod stream;
 mod wire;
 
@@ -22,7 +21,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{domain::halt::Halt, draw::Key, error::Result};
+use crate::{domain::halt::Halt, draw::Key, error::Result, secret::Secret};
 
 use breaker::{Breaker, Sign};
 use cassette::{Came, Cassette};
@@ -33,7 +32,6 @@ use wire::{Answer, Broken, How, Wire};
 pub use clock::Clock;
 pub use limits::Limits;
 pub use parts::{number_at, text_at, value_at};
-pub use secret::Secret;
 pub use stream::{Frame, Opened, Stream};
 
 /// Headers of an answer that are kept: those that name it to its provider.

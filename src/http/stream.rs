@@ -12,6 +12,7 @@ use crate::{
         retry::{self, Next},
         wire::{Answer, Broken, How, Live, Wire},
     },
+    secret::strike,
 };
 
 /// What came of asking for a stream.
@@ -172,8 +173,8 @@ impl Stream {
         loop {
             if let Some((event, data)) = self.lines.next() {
                 return Ok(Some(Frame {
-                    event: live.scrubbed(&event),
-                    data: live.scrubbed(&data),
+                    event: strike(&event).into_owned(),
+                    data: strike(&data).into_owned(),
                     seconds: live.seconds(),
                 }));
             }

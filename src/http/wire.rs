@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
-    http::{Credential, Method, Request, Settings, secret::Secret, stream::Lines},
+    http::{Credential, Method, Request, Settings, stream::Lines},
+    secret::{Secret, strike},
 };
 
 /// Largest answer read, in bytes.
@@ -35,7 +36,6 @@ pub(super) struct Wire {
     client: reqwest::Client,
     base: String,
     credential: Option<(HeaderName, HeaderValue)>,
-    secret: Secret,
     total: Duration,
     idle: Duration,
 }
@@ -91,7 +91,6 @@ pub(super) struct Live {
     ends: Option<Duration>,
     /// Longest silence.
     idle: Duration,
-    secret: Secret,
     taken: usize,
 }
 
@@ -103,7 +102,7 @@ impl Live {
             .map(|ends| ends.saturating_sub(self.began.elapsed()));
         let wait = left.map_or(self.idle, |left| left.min(self.idle));
         let chunk = match tokio::time::timeout(wait, self.response.chunk()).await {
-            Ok(chunk) => chunk.map_err(|fault| broken_by(fault, false, &self.secret))?,
+            Ok(chunk) => chunk.map_err(|fault| broken_by(fault, false))?,
             Err(_) if left.is_some_and(|left| left <= self.idle) => {
                 return Err(Broken::plain(How::PastLimit, ""));
             }
@@ -122,11 +121,6 @@ impl Live {
         to_thousandths(self.began.elapsed())
     }
 
-    /// The text without the key.
-    pub fn scrubbed(&self, text: &str) -> String {
-        self.secret.scrub_json(text).into_owned()
-    }
-
     /// The rest, as an answer that is no stream.
     async fn whole(mut self, total: Duration) -> std::result::Result<Answer, Broken> {
         self.idle = self.idle.min(total);
@@ -134,7 +128,7 @@ impl Live {
         while let Some(more) = self.more().await? {
             bytes.extend(more);
         }
-        let text = self.scrubbed(&String::from_utf8_lossy(&bytes));
+        let text = strike(&String::from_utf8_lossy(&bytes)).into_owned();
         Ok(Answer {
             status: self.status,
             seconds: self.seconds(),
@@ -144,7 +138,7 @@ impl Live {
     }
 }
 
-fn broken_by(fault: reqwest::Error, is_past_limit: bool, secret: &Secret) -> Broken {
+fn broken_by(fault: reqwest::Error, is_past_limit: bool) -> Broken {
     Broken {
         how: match fault {
             _ if fault.is_timeout() && is_past_limit => How::PastLimit,
@@ -152,7 +146,7 @@ fn broken_by(fault: reqwest::Error, is_past_limit: bool, secret: &Secret) -> Bro
             _ if fault.is_timeout() => How::Late,
             _ => How::Cut,
         },
-        told: secret.scrub(&innermost(&fault.without_url())).into_owned(),
+        told: strike(&innermost(&fault.without_url())).into_owned(),
     }
 }
 
@@ -167,14 +161,11 @@ impl Wire {
     /// The base address is no address, or the key cannot stand in a header.
     pub fn new(settings: &Settings) -> Result<Self> {
         let base = settings.base_url.trim_end_matches('/').to_owned();
-        let url = reqwest::Url::parse(&base).ok().filter(|url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.username().is_empty()
-                && url.password().is_none()
-        });
+        let url = reqwest::Url::parse(&base).ok().filter(is_bare);
         let Some(url) = url else {
-            return Err(Error::usage("the base URL is not an address of a server")
-                .mend("it looks like `http://localhost:8000/v1`; a key does not belong in it"));
+            return Err(Error::usage("the base URL is not an address of a server").mend(
+                "it looks like `http://localhost:8000/v1`, without a user, a `?` or a `#`; a key does not belong in it",
+            ));
         };
         // The first provider of the process stays; a second call finds it there, and that is as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -199,19 +190,18 @@ impl Wire {
                 .because(innermost(&fault))
                 .mend("are the system's certificates installed (`ca-certificates`)?")
         })?;
-        let (credential, secret) = match &settings.credential {
+        let credential = match &settings.credential {
             Some(Credential {
                 header,
                 secret,
                 is_bearer,
-            }) => (Some(header_of(header, secret, *is_bearer)?), secret.clone()),
-            None => (None, Secret::new("")),
+            }) => Some(header_of(header, secret, *is_bearer)?),
+            None => None,
         };
         Ok(Self {
             client,
             base,
             credential,
-            secret,
             total: settings.total,
             idle: settings.idle,
         })
@@ -223,7 +213,7 @@ impl Wire {
         let began = Instant::now();
         let broken = |fault: reqwest::Error| {
             let is_past_limit = is_own_limit && deadline <= began.elapsed();
-            self.broken(fault, is_past_limit)
+            broken_by(fault, is_past_limit)
         };
         let mut response = self
             .prepared(request)
@@ -232,7 +222,7 @@ impl Wire {
             .await
             .map_err(broken)?;
         let status = response.status().as_u16();
-        let headers = self.headers_of(&response);
+        let headers = headers_of(&response);
         let is_stream = headers
             .get("content-type")
             .is_some_and(|it| it.starts_with("text/event-stream"));
@@ -249,7 +239,7 @@ impl Wire {
             }
             if is_stream {
                 lines.add(&chunk);
-                answer = self.answer_among(&mut lines);
+                answer = answer_among(&mut lines);
                 // The server may keep the stream open for what nobody waits for.
                 if answer.is_some() {
                     break;
@@ -257,7 +247,7 @@ impl Wire {
             }
         }
         let text = String::from_utf8_lossy(&bytes);
-        let text = self.secret.scrub_json(&text);
+        let text = strike(&text);
         let body = match answer {
             Some(answer) => Ok(answer),
             // Accepted, and nothing to say.
@@ -272,18 +262,6 @@ impl Wire {
         })
     }
 
-    /// The answer among the events of a stream that came instead of it: the one with a result or an error.
-    fn answer_among(&self, lines: &mut Lines) -> Option<Value> {
-        while let Some((_, data)) = lines.next() {
-            let value: Option<Value> = serde_json::from_str(&self.secret.scrub_json(&data)).ok();
-            let is_answer = |it: &Value| it.get("result").is_some() || it.get("error").is_some();
-            if let Some(value) = value.filter(is_answer) {
-                return Some(value);
-            }
-        }
-        None
-    }
-
     /// Opens a stream of events. Every answer but a success is read whole instead.
     pub async fn open(
         &self,
@@ -296,7 +274,7 @@ impl Wire {
             .header("accept", "text/event-stream")
             .send();
         let response = match tokio::time::timeout(deadline, sent).await {
-            Ok(response) => response.map_err(|fault| self.broken(fault, false))?,
+            Ok(response) => response.map_err(|fault| broken_by(fault, false))?,
             Err(_) if is_own_limit => return Err(Broken::plain(How::PastLimit, "")),
             Err(_) => {
                 return Err(Broken::plain(
@@ -306,7 +284,7 @@ impl Wire {
             }
         };
         let live = Live {
-            headers: self.headers_of(&response),
+            headers: headers_of(&response),
             status: response.status().as_u16(),
             response,
             began,
@@ -314,7 +292,6 @@ impl Wire {
                 .seconds_left
                 .and_then(|it| Duration::try_from_secs_f64(it).ok()),
             idle: self.idle,
-            secret: self.secret.clone(),
             taken: 0,
         };
         match live.status {
@@ -330,21 +307,6 @@ impl Wire {
             .and_then(|it| Duration::try_from_secs_f64(it).ok());
         let deadline = left.map_or(self.total, |left| left.min(self.total));
         (deadline, deadline < self.total)
-    }
-
-    fn broken(&self, fault: reqwest::Error, is_past_limit: bool) -> Broken {
-        broken_by(fault, is_past_limit, &self.secret)
-    }
-
-    fn headers_of(&self, response: &reqwest::Response) -> BTreeMap<String, String> {
-        let told = response.headers().iter();
-        let is_read = |name: &str| READ.contains(&name) || name.contains("ratelimit-");
-        let told = told.filter(|(name, _)| is_read(name.as_str()));
-        told.filter_map(|(name, value)| {
-            let value = self.secret.scrub(value.to_str().ok()?).into_owned();
-            Some((name.as_str().to_owned(), value))
-        })
-        .collect()
     }
 
     fn prepared(&self, request: &Request<'_>) -> reqwest::RequestBuilder {
@@ -367,6 +329,38 @@ impl Wire {
         }
         prepared
     }
+}
+
+/// The answer among the events of a stream that came instead of it: the one with a result or an error.
+fn answer_among(lines: &mut Lines) -> Option<Value> {
+    while let Some((_, data)) = lines.next() {
+        let value: Option<Value> = serde_json::from_str(&strike(&data)).ok();
+        let is_answer = |it: &Value| it.get("result").is_some() || it.get("error").is_some();
+        if let Some(value) = value.filter(is_answer) {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn headers_of(response: &reqwest::Response) -> BTreeMap<String, String> {
+    let told = response.headers().iter();
+    let is_read = |name: &str| READ.contains(&name) || name.contains("ratelimit-");
+    let told = told.filter(|(name, _)| is_read(name.as_str()));
+    told.filter_map(|(name, value)| {
+        let value = strike(value.to_str().ok()?).into_owned();
+        Some((name.as_str().to_owned(), value))
+    })
+    .collect()
+}
+
+/// Whether an address of a server holds nothing that could be a key.
+fn is_bare(url: &reqwest::Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
 }
 
 fn header_of(name: &str, secret: &Secret, is_bearer: bool) -> Result<(HeaderName, HeaderValue)> {

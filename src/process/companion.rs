@@ -18,8 +18,9 @@ use crate::{
     process::{
         ERRORS_KEPT, GRACE, Request, last_words,
         leftovers::{self, Guard, Mark},
-        start, struck_out,
+        start,
     },
+    secret::strike_bytes,
 };
 
 /// A running program and the pipes to it.
@@ -35,7 +36,6 @@ pub struct Companion {
     begun: Vec<u8>,
     errors: Arc<Mutex<Vec<u8>>>,
     listener: JoinHandle<()>,
-    pass: Vec<String>,
 }
 
 /// What came of listening.
@@ -80,7 +80,6 @@ impl Companion {
             begun: Vec::new(),
             listener: tokio::spawn(listen(errors, Arc::clone(&heard))),
             errors: heard,
-            pass: pass.to_vec(),
             child,
             mark,
             guard,
@@ -116,7 +115,7 @@ impl Companion {
             Ok(Ok(_)) if self.begun.ends_with(b"\n") => {
                 let mut line = std::mem::take(&mut self.begun);
                 line.pop();
-                let line = struck_out(line, &self.pass);
+                let line = strike_bytes(line);
                 Line::Said(String::from_utf8_lossy(&line).into_owned())
             }
             Ok(Ok(_)) if most < self.begun.len() => Line::TooLong,
@@ -133,7 +132,7 @@ impl Companion {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        last_words(&struck_out(errors, &self.pass))
+        last_words(&strike_bytes(errors))
     }
 
     /// Ends it, and whatever it started.

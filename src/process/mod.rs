@@ -16,6 +16,7 @@ use tokio::{
 use crate::{
     error::{Error, Result, printable},
     process::leftovers::{Guard, Mark},
+    secret::{Secret, strike_bytes},
 };
 
 pub use companion::{Companion, Line};
@@ -82,8 +83,6 @@ const INHERITED: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ"];
 const ERRORS_KEPT: usize = 64 << 10;
 /// How long the pipes of a program that is over are still read.
 const GRACE: Duration = Duration::from_secs(1);
-/// Shortest value of a passed variable that is struck out of what a program says: shorter ones are words like `1`.
-const SHORTEST_SECRET: usize = 8;
 
 /// Runs a program to its end. Whatever it started goes with it.
 ///
@@ -117,8 +116,8 @@ pub async fn run(request: Request<'_>) -> Result<Ended> {
 }
 
 /// Runs a program until it ends or is stopped at a bound, which is no error. Whatever it started goes with it, even
-/// what left its process group, and also where we are killed ourselves. The values of passed variables are struck out
-/// of what it said.
+/// what left its process group, and also where we are killed ourselves. Secrets are struck out of what it said, and the
+/// values of passed variables are such.
 ///
 /// # Errors
 /// It cannot be started or waited for.
@@ -140,8 +139,8 @@ pub async fn watch(request: Request<'_>) -> Result<Heard> {
         guard.gone().await;
     }
     heard.seconds = began.elapsed().as_secs_f64();
-    heard.output = struck_out(heard.output, request.pass);
-    heard.errors = struck_out(heard.errors, request.pass);
+    heard.output = strike_bytes(heard.output);
+    heard.errors = strike_bytes(heard.errors);
     heard.end = outcome?;
     Ok(heard)
 }
@@ -162,7 +161,15 @@ fn start(request: Request<'_>, mark: &Mark, led: Option<u32>) -> Result<Child> {
         .kill_on_drop(true)
         .process_group(led.and_then(|it| i32::try_from(it).ok()).unwrap_or(0));
     let passed = request.pass.iter().map(String::as_str);
-    for name in INHERITED.into_iter().chain(passed) {
+    for name in passed {
+        if let Some(value) = inherited(name) {
+            if let Some(text) = value.to_str() {
+                Secret::of_variable(name, text);
+            }
+            command.env(name, value);
+        }
+    }
+    for name in INHERITED {
         if let Some(value) = inherited(name) {
             command.env(name, value);
         }
@@ -175,17 +182,22 @@ fn start(request: Request<'_>, mark: &Mark, led: Option<u32>) -> Result<Child> {
     })
 }
 
+/// Lets no other program of the same user read this one's memory and environment, where keys stand, and leaves no core
+/// dump of it, nor of the programs it starts, where it fails.
+pub fn keep_to_itself() {
+    // Where a system does not have it, what comes from programs is still searched for keys.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    let none = rustix::process::Rlimit {
+        current: Some(0),
+        ..rustix::process::getrlimit(rustix::process::Resource::Core)
+    };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+}
+
 /// Whether an environment variable is set here.
 pub fn is_set(name: &str) -> bool {
     inherited(name).is_some()
-}
-
-/// Whether a text holds the value of one of these environment variables, where that is long enough to be a secret.
-pub fn holds_secret(text: &str, names: &[String]) -> bool {
-    names
-        .iter()
-        .filter_map(|name| secret(name))
-        .any(|it| text.contains(&it))
 }
 
 #[expect(
@@ -194,31 +206,6 @@ pub fn holds_secret(text: &str, names: &[String]) -> bool {
 )]
 fn inherited(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
-}
-
-fn secret(name: &str) -> Option<String> {
-    let value = inherited(name)?.into_string().ok()?;
-    (SHORTEST_SECRET <= value.len()).then_some(value)
-}
-
-fn struck_out(bytes: Vec<u8>, names: &[String]) -> Vec<u8> {
-    if names.is_empty() {
-        return bytes;
-    }
-    let Ok(mut text) = String::from_utf8(bytes.clone()) else {
-        // Who writes no text is told of by no more than its last lines; those are made text before anyone reads them.
-        let lossy = String::from_utf8_lossy(&bytes).into_owned();
-        return match holds_secret(&lossy, names) {
-            true => struck_out(lossy.into_bytes(), names),
-            false => bytes,
-        };
-    };
-    for name in names {
-        if let Some(value) = secret(name) {
-            text = text.replace(&value, &format!("[{name}]"));
-        }
-    }
-    text.into_bytes()
 }
 
 /// Follows a program to its end, then ends all it started and reads what still lies in its pipes.
@@ -424,17 +411,23 @@ mod tests {
     #[tokio::test]
     async fn only_named_variables_reach_a_program_and_their_values_are_struck_out() {
         // Cargo sets this one for every test, and it is long enough to be taken for a secret.
-        let name = "CARGO_MANIFEST_DIR".to_owned();
-        let run_it = shell("echo \"<$CARGO_MANIFEST_DIR>\"");
+        let name = "CARGO_PKG_DESCRIPTION".to_owned();
+        let run_it = shell(
+            r#"printf '<%s>\n{"input": "{\\"of\\": \\"%s\\"}"}' "$CARGO_PKG_DESCRIPTION" "$(printf %s "$CARGO_PKG_DESCRIPTION" | sed 's/M/\\\\u004d/')""#,
+        );
         let none = request(&run_it, Path::new("/"));
-        assert_eq!(run(none).await.unwrap().output, b"<>\n");
+        let said = |ended: Ended| String::from_utf8(ended.output).unwrap();
+        assert_eq!(
+            said(run(none).await.unwrap()),
+            "<>\n{\"input\": \"{\\\"of\\\": \\\"\\\"}\"}"
+        );
         let named = Request {
             pass: &[name],
             ..none
         };
         assert_eq!(
-            run(named).await.unwrap().output,
-            b"<[CARGO_MANIFEST_DIR]>\n"
+            said(run(named).await.unwrap()),
+            "<[CARGO_PKG_DESCRIPTION]>\n{\"input\": \"{\\\"of\\\": \\\"[CARGO_PKG_DESCRIPTION]\\\"}\"}"
         );
     }
 

@@ -27,6 +27,7 @@ use crate::{
         transcripts::{Frame, Library},
     },
     scoring::{self, Hearing, Judge},
+    secret::strike,
 };
 
 /// A suite set up for play.
@@ -224,7 +225,7 @@ impl Bench {
             Err(fault) => (self.broken(trial, fault), None),
         };
         let line = match serde_json::to_string(&record) {
-            Ok(line) => line,
+            Ok(line) => strike(&line).into_owned(),
             Err(fault) => {
                 let told = format!("its record could not be written: {fault}");
                 record = self.broken(trial, told.into());
@@ -436,7 +437,11 @@ impl Bench {
         let opened = attempt.opened.clone();
         let frame = self
             .keeps_transcript(trial)
-            .then(|| Frame::of(&write_session(&self.session(trial, attempt, &grade))))
+            .then(|| {
+                Frame::of(&strike(&write_session(
+                    &self.session(trial, attempt, &grade),
+                )))
+            })
             .and_then(Result::ok);
         let record = Record {
             stage: trial.stage,

@@ -8,9 +8,10 @@ use dreameval::{
     dreaming::Dreamer,
     files::TemporaryFolder,
     formats::suite::load_suite,
-    http::{Clock, Secret, Settings},
+    http::{Clock, Settings},
     runner::{Pace, event::Event, reuse::Earlier},
     scoring::Judge,
+    secret::Secret,
     study::{
         self, Finished,
         asked::{Asked, Typed},

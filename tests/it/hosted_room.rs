@@ -11,7 +11,7 @@ use dreameval::{
     files::TemporaryFolder,
     formats::{memory, suite::load_suite, transcript::read_session},
     hosted::{Connection, Ended, Platform},
-    http::{Clock, Secret, Settings},
+    http::{Clock, Settings},
     runner::{
         Pace,
         bench::Bench,
@@ -19,6 +19,7 @@ use dreameval::{
         journal::Record,
         transcripts::{Frame, Library, Pack},
     },
+    secret::Secret,
     study::{
         self, Finished,
         asked::{Asked, Typed},

@@ -199,7 +199,7 @@ fn a_key_is_in_nothing_a_run_leaves_or_says_even_where_it_is_told_back_or_killed
     let replayed = |number: u32| said(line.call(["replay", "whole", &number.to_string()]));
     let shown = (0..22).map(replayed).find(|it| it.code == Some(0)).unwrap();
     assert!(
-        shown.answer.contains("[key]") && !shown.answer.contains("sk-planted"),
+        shown.answer.contains("[PLANTED_KEY]") && !shown.answer.contains("sk-planted"),
         "{}",
         shown.answer
     );

@@ -7,11 +7,12 @@ use dreameval::{
     chat::{Choice, Model, Provider},
     domain::{id::ArmName, memory::Store, suite::Suite, trial::Outcome},
     formats::{memory, suite::load_suite, transcript::write_session},
-    http::{Clock, Secret, Settings},
+    http::{Clock, Settings},
     runner::{
         bench::{Bench, Played},
         plan::PlannedTrial,
     },
+    secret::Secret,
     study::plan::{Amount, Roster, replay},
 };
 use tokio::{

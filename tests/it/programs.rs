@@ -7,7 +7,9 @@ use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
+use dreameval::domain::id::Digest;
 use dreameval::files::{TemporaryFolder, copy_tree, list};
+use dreameval::runner::transcripts::library_of;
 use serde_json::Value;
 
 use crate::program::{Said, command, end, post_room, repository, say};
@@ -292,14 +294,77 @@ fn secret() -> String {
     format!("sk-{}-{}", "not-a-key", 7 * 11 * 13 * 17)
 }
 
-/// Asserts that no file of the run holds the value.
-fn assert_kept_secret(run: &Path, said: &Said) {
-    let secret = secret();
-    assert!(!said.talk.contains(&secret) && !said.answer.contains(&secret));
+/// Whether a text holds the value, by its middle, however JSON has written it.
+fn tells_secret(text: &str) -> bool {
+    let plain = text.replace('\\', "");
+    let middle = "not-a-key";
+    let by_number: String = middle
+        .chars()
+        .map(|it| format!("u{:04x}", u32::from(it)))
+        .collect();
+    plain.contains(middle) || plain.contains(&by_number)
+}
+
+/// Asserts that no file of the run holds the value, nor any transcript of its pack.
+fn assert_kept_secret(room: &Room, said: &Said) {
+    let run = &room.path().join("run");
+    assert!(!tells_secret(&said.talk) && !tells_secret(&said.answer));
     for path in list(run).unwrap() {
         let bytes = fs::read(run.join(&path)).unwrap();
         let text = String::from_utf8_lossy(&bytes);
-        assert!(!text.contains(&secret), "{}", path.display());
+        assert!(!tells_secret(&text), "{}", path.display());
+    }
+    let library = library_of(run).unwrap();
+    for record in room.records() {
+        if let Some(digest) = record["transcript"].as_str().and_then(Digest::from_hex) {
+            assert!(!tells_secret(&library.get(&digest).unwrap()));
+        }
+    }
+}
+
+/// Says its key, or what it can read of the harness's own, plainly, in JSON, and in JSON within JSON.
+const TELLTALE: &str = r#"import json, os, sys
+sys.stdin.read()
+key = os.environ.get("SOME_KEY", "")
+try:
+    for line in open(f"/proc/{os.getppid()}/environ").read().split("\0"):
+        if line.startswith("OPENAI_API_KEY="):
+            key = line.split("=", 1)[1]
+except OSError as fault:
+    sys.stderr.write(f"{fault}\n")
+deep = key
+for _ in range(3):
+    deep = json.dumps({"of": deep, "by": "".join(f"\\u{ord(it):04x}" for it in key)})
+sys.stderr.write(key + deep)
+json.dump({"answer": key, "events": [{"type": "agent.message", "content": [{"type": "text", "text": deep}]}]}, sys.stdout)
+"#;
+
+#[test]
+fn a_key_a_program_was_passed_or_found_is_kept_in_no_form_it_writes_it_in() {
+    let awkward = format!("{}\"\\/\u{e9}\n", secret());
+    for (variable, key, more) in [
+        (
+            "SOME_KEY",
+            awkward.as_str(),
+            &["--pass-env", "SOME_KEY"][..],
+        ),
+        ("OPENAI_API_KEY", &secret(), &[]),
+    ] {
+        let room = Room::new();
+        room.write("agent.py", TELLTALE);
+        let words = Room::arguments("command:python3 agent.py", more);
+        let said = end(command(room.path(), words)
+            .env(variable, key)
+            .spawn()
+            .unwrap());
+        let told = outcomes(&room.records());
+        assert_eq!(
+            told,
+            BTreeMap::from([("graded, finished".to_owned(), 12)]),
+            "{}",
+            said.talk
+        );
+        assert_kept_secret(&room, &said);
     }
 }
 
@@ -325,7 +390,7 @@ fn a_key_reaches_a_program_only_by_name_and_no_file_in_any_case() {
             "{}",
             said.talk
         );
-        assert_kept_secret(&room.path().join("run"), &said);
+        assert_kept_secret(&room, &said);
         let replayed = say(room.path(), ["replay", "run", "0"]);
         assert_eq!(
             replayed.answer.contains("[SOME_KEY]"),

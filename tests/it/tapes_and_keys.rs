@@ -6,7 +6,8 @@ use dreameval::{
     chat::{Choice, Model, Provider},
     files::TemporaryFolder,
     formats::transcript::write_session,
-    http::{Secret, Settings, Transport},
+    http::{Settings, Transport},
+    secret::Secret,
 };
 use serde_json::json;
 
@@ -128,6 +129,15 @@ fn what_cannot_be_asked_is_told_before_anything_is_sent() {
     };
     let told = at("http://me:sk-planted@localhost", "x");
     assert!(told.starts_with("error: the base URL is not an address") && !told.contains("planted"));
+    for base in [
+        "http://localhost/v1?key=sk-planted",
+        "http://localhost/#sk-planted",
+    ] {
+        let told = at(base, "x");
+        assert!(
+            told.starts_with("error: the base URL is not an address") && !told.contains("planted")
+        );
+    }
     let told = at("http://localhost", "sk-planted\n-2");
     assert!(
         told.starts_with("error: the key holds characters no key has") && !told.contains("planted")

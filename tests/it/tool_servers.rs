@@ -8,8 +8,9 @@ use dreameval::{
     domain::trial::{Outcome, Stop},
     files::{TemporaryFolder, copy_tree},
     formats::suite::load_suite,
-    http::{Client, Clock, Credential, Secret, Settings, Transport},
+    http::{Client, Clock, Credential, Settings, Transport},
     runner::bench::Played,
+    secret::Secret,
 };
 use serde_json::{Value, json};
 
@@ -406,8 +407,23 @@ fn a_suite_that_names_a_server_wrongly_is_told_where_and_how_to_mend_it() {
         ),
         (
             "url = \"ftp://x\"",
-            "`ftp://x` is no address of a tool server",
+            "this `url` is no address of a tool server",
             "http://localhost",
+        ),
+        (
+            "url = \"http://x/mcp?key=planted\"",
+            "this `url` is no address of a tool server",
+            "names the environment variable",
+        ),
+        (
+            "url = \"http://me:planted@x/mcp\"",
+            "this `url` is no address of a tool server",
+            "names the environment variable",
+        ),
+        (
+            "url = \"http://x/mcp\"\nkey = \"sk-planted\"",
+            "the `key` of this tool server is not the name of an environment variable",
+            "key = \"MY_TOKEN\"",
         ),
         ("commnd = [\"a\"]", "commnd", "command"),
         (
@@ -420,7 +436,10 @@ fn a_suite_that_names_a_server_wrongly_is_told_where_and_how_to_mend_it() {
         let fault = load_suite(&changed(&folder, command, new), None).unwrap_err();
         let fault = fault.to_string();
         assert!(fault.contains(told) && fault.contains(mend), "{fault}");
-        assert!(fault.contains("suite.toml:"), "{fault}");
+        assert!(
+            fault.contains("suite.toml:") && !fault.contains("planted"),
+            "{fault}"
+        );
     }
     let folder = TemporaryFolder::create("server").unwrap();
     let named = changed(&folder, "name = \"office\"", "name = \"the office\"");

@@ -15,6 +15,7 @@ use crate::{
     domain::task::Brief,
     environment::{Desk, Workspace},
     error::did_you_mean,
+    secret::strike,
 };
 
 pub(super) use at_desk::{DeskTools, Things};
@@ -182,6 +183,8 @@ impl<'a> Hands<'a> {
             Ok(text) => (text, false),
             Err(told) => (told, true),
         };
+        // A file of the workspace may hold what a command found.
+        let text = strike(&text).into_owned();
         if let Ground::Desk(desk, _) = &mut self.ground
             && !desk.spend(is_error)
         {

@@ -27,6 +27,8 @@ use crate::{
     promotion::policy::DEFAULT_POLICY,
 };
 
+pub use reach::know_keys;
+
 /// Runs a command.
 pub fn run(command: Command) -> Result<Exit> {
     match command {

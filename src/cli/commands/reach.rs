@@ -13,11 +13,17 @@ use crate::{
     error::{Error, Result},
     files,
     hosted::{Connection, Platform},
-    http::{Client, Credential, Secret, Settings, Transport},
+    http::{Client, Credential, Settings, Transport},
     mcp,
     scoring::{Judge, VOTES},
+    secret::Secret,
     study::asked::Network,
 };
+
+/// How the names of variables end that hold secrets.
+const CALLED: [&str; 5] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS"];
+/// Shortest value of theirs that can be one, in bytes.
+const LEAST: usize = 16;
 
 /// The words before the name of a model.
 pub const PROVIDERS: [&str; 2] = ["anthropic:", "openai:"];
@@ -246,5 +252,23 @@ pub fn names_hosted(word: &str) -> bool {
 )]
 fn key(variable: &str) -> Option<Secret> {
     let key = std::env::var(variable).ok()?;
-    Some(Secret::new(&key)).filter(|it| !it.is_empty())
+    Some(Secret::of_variable(variable, &key)).filter(|it| !it.is_empty())
+}
+
+/// Has the values of all variables that are called a key, a token, a secret or a password struck out of whatever is kept:
+/// a program that runs beside this one may read them, even where it was not given them.
+pub fn know_keys() {
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
+        let texts = (name.into_string().ok()?, value.into_string().ok()?);
+        Some(texts)
+    });
+    for (name, value) in variables {
+        let is_called_so = CALLED
+            .iter()
+            .any(|it| name.to_ascii_uppercase().ends_with(it));
+        // The path of a file is none.
+        if is_called_so && LEAST <= value.len() && !value.starts_with('/') {
+            Secret::of_variable(&name, &value);
+        }
+    }
 }
