@@ -15,6 +15,8 @@ pub struct Spending {
     pub output_tokens: Option<u64>,
     /// Dollars.
     pub dollars: Option<f64>,
+    /// Answers that were lost on the way: they may be billed, and are in no other figure.
+    pub lost: u32,
 }
 
 impl Spending {
@@ -25,16 +27,18 @@ impl Spending {
             return None;
         }
         let input = |it: &Usage| {
-            let cached = it.cache_read_tokens.unwrap_or(0) + it.cache_write_tokens.unwrap_or(0);
-            Some(it.input_tokens? + cached)
+            let cached = [it.cache_read_tokens, it.cache_write_tokens];
+            let cached = cached.into_iter().flatten();
+            Some(cached.fold(it.input_tokens?, u64::saturating_add))
         };
         let all = || usages.iter().map(Option::as_ref);
         Some(Self {
             role: role.to_owned(),
             times: u32::try_from(usages.len()).unwrap_or(u32::MAX),
-            input_tokens: all().map(|it| input(it?)).sum(),
-            output_tokens: all().map(|it| it?.output_tokens).sum(),
+            input_tokens: sum(all().map(|it| input(it?))),
+            output_tokens: sum(all().map(|it| it?.output_tokens)),
             dollars: all().map(|it| it?.cost_usd).sum(),
+            lost: all().filter_map(|it| it?.lost_answers).sum(),
         })
     }
 
@@ -43,11 +47,17 @@ impl Spending {
         (1 < roles.len()).then(|| Self {
             role: "All together".to_owned(),
             times: roles.iter().map(|it| it.times).sum(),
-            input_tokens: roles.iter().map(|it| it.input_tokens).sum(),
-            output_tokens: roles.iter().map(|it| it.output_tokens).sum(),
+            input_tokens: sum(roles.iter().map(|it| it.input_tokens)),
+            output_tokens: sum(roles.iter().map(|it| it.output_tokens)),
             dollars: roles.iter().map(|it| it.dollars).sum(),
+            lost: roles.iter().map(|it| it.lost).sum(),
         })
     }
+}
+
+/// A sum that ends at the largest number: programs may say anything.
+fn sum(mut numbers: impl Iterator<Item = Option<u64>>) -> Option<u64> {
+    numbers.try_fold(0, |sum: u64, it| Some(sum.saturating_add(it?)))
 }
 
 #[cfg(test)]

@@ -185,6 +185,7 @@ pub(super) fn reply(body: &Value) -> Result<Reply, String> {
         ids: Ids::default(),
         raw: Value::Array(content.clone()),
         seconds: 0.0,
+        lost: 0,
     })
 }
 

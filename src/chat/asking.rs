@@ -1,7 +1,7 @@
 //! One question to a model whose answer must have a certain form; asked again a bounded number of times.
 
 use crate::{
-    chat::{End, Fault, Message, Model, Reply, Tally, Turn},
+    chat::{End, Message, Model, Reply, Tally, Turn},
     draw::Key,
 };
 
@@ -56,12 +56,10 @@ impl Question<'_> {
             };
             let reply = match model.turn(&turn, self.address, None).await {
                 Ok(reply) => reply,
-                Err(Fault::Provider(told)) => return Err(told),
-                Err(Fault::Unread(told, spent)) => {
-                    tally.add(spent);
-                    return Err(told);
+                Err(fault) => {
+                    tally.fail(&fault);
+                    return Err(fault.told);
                 }
-                Err(Fault::PastLimit) => return Err("the answer came too late".to_owned()),
             };
             tally.add(reply.spent());
             // What was cut has lost its end, so it is asked for again and no try is lost.

@@ -98,6 +98,8 @@ pub struct Reply {
     pub raw: Value,
     /// From sending to the last byte.
     pub seconds: f64,
+    /// Answers before it that were lost.
+    pub lost: u32,
 }
 
 /// What one answer took.
@@ -109,6 +111,8 @@ pub struct Spent {
     pub cost_usd: Option<f64>,
     /// From sending to the last byte.
     pub seconds: f64,
+    /// Answers before it that were lost: cut, or of no use.
+    pub lost: u32,
 }
 
 impl Reply {
@@ -118,6 +122,7 @@ impl Reply {
             tokens: self.tokens,
             cost_usd: self.cost_usd,
             seconds: self.seconds,
+            lost: self.lost,
         }
     }
 }
@@ -165,6 +170,9 @@ pub enum End {
     Other(String),
 }
 
+/// More tokens than this one answer never takes: who says so says nothing.
+const MOST_BELIEVED: u64 = 1_000_000_000;
+
 /// Tokens of one request or several; null is not zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tokens {
@@ -181,6 +189,16 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    /// Without what cannot be.
+    fn believed(self) -> Self {
+        let all = [self.input, self.output, self.cache_read, self.cache_write];
+        let fits = |it: u64| it <= MOST_BELIEVED;
+        match all.into_iter().flatten().all(fits) {
+            true => self,
+            false => Self::default(),
+        }
+    }
+
     /// The sum; what one of the two does not know is unknown.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
@@ -195,15 +213,24 @@ impl Tokens {
     }
 }
 
-/// Why there is no reply.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Fault {
-    /// The provider let us down, in words.
-    Provider(String),
-    /// It answered, and was paid for it, what cannot be read.
-    Unread(String, Spent),
-    /// The attempt's time was over.
-    PastLimit,
+/// Why there is no reply: the provider let us down.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fault {
+    /// How, in words.
+    pub told: String,
+    /// What an answer took that cannot be read.
+    pub spent: Option<Spent>,
+    /// Answers that were lost, and may be billed all the same.
+    pub lost: u32,
+}
+
+impl Fault {
+    fn plain(told: String) -> Self {
+        Self {
+            told,
+            ..Self::default()
+        }
+    }
 }
 
 /// A model that can be asked.
@@ -299,7 +326,8 @@ impl Model {
         self.client.down()
     }
 
-    /// Asks for one reply. `address` is the asking trial's own; `seconds_left` bounds each exchange.
+    /// Asks for one reply. `address` is the asking trial's own; an exchange is waited for `patience` seconds where that
+    /// is less than the provider may take.
     ///
     /// # Errors
     /// There is no reply, or none that can be read.
@@ -307,7 +335,7 @@ impl Model {
         &self,
         turn: &Turn<'_>,
         address: Key,
-        seconds_left: Option<f64>,
+        patience: Option<f64>,
     ) -> std::result::Result<Reply, Fault> {
         let (path, headers, body) = match self.choice.provider {
             Provider::Anthropic => {
@@ -324,9 +352,8 @@ impl Model {
                 openai::body(&self.choice, turn),
             ),
         };
-        let body = body.map_err(|fault| {
-            Fault::Provider(format!("the request could not be written: {fault}"))
-        })?;
+        let body = body
+            .map_err(|fault| Fault::plain(format!("the request could not be written: {fault}")))?;
         // About four bytes make a token; the true count is settled below.
         let estimate = body.len() as u64 / 4;
         let request = Request {
@@ -336,25 +363,30 @@ impl Model {
             body: Some(&body),
             repeat: Repeat::Freely,
             address,
-            seconds_left,
+            seconds_left: patience,
             tokens: estimate,
         };
         let response = self
             .client
             .send(&request)
             .await
-            .map_err(|failure| self.fault(failure))?;
+            .map_err(|failure| self.fault(failure, patience))?;
         let spent = self.spent(&response);
         if let (Some(input), Some(output)) = (spent.tokens.input, spent.tokens.output) {
             self.client.settle(estimate, input.saturating_add(output));
         }
         match self.read(&response) {
             Ok(reply) => Ok(Reply {
+                tokens: spent.tokens,
                 cost_usd: spent.cost_usd,
                 ..reply
             }),
-            Err(told) if spent.tokens == Tokens::default() => Err(Fault::Provider(told)),
-            Err(told) => Err(Fault::Unread(told, spent)),
+            // An answer that says nothing of tokens took none where it is an error, and else nobody knows how many.
+            Err(told) => Err(Fault {
+                told,
+                spent: (spent.tokens != Tokens::default()).then_some(spent),
+                lost: spent.lost + u32::from(!response.is_error()),
+            }),
         }
     }
 
@@ -363,12 +395,14 @@ impl Model {
         let tokens = match self.choice.provider {
             Provider::Anthropic => anthropic::tokens(&response.body),
             Provider::OpenAi => openai::tokens(&response.body),
-        };
+        }
+        .believed();
         let price = self.choice.prices.of(&self.choice.model);
         Spent {
             tokens,
             cost_usd: price.and_then(|price| price.cost(&tokens)),
             seconds: response.seconds,
+            lost: response.lost,
         }
     }
 
@@ -395,19 +429,31 @@ impl Model {
                 .cloned(),
             model: text_at(&response.body, "/model"),
         };
-        reply.seconds = response.seconds;
+        (reply.seconds, reply.lost) = (response.seconds, response.lost);
         Ok(reply)
     }
 
-    fn fault(&self, failure: Failure) -> Fault {
+    fn fault(&self, failure: Failure, patience: Option<f64>) -> Fault {
         let name = self.choice.provider.word();
         match failure {
-            Failure::PastLimit => Fault::PastLimit,
-            Failure::NoAnswer(told) => Fault::Provider(format!("{name} gave no answer: {told}")),
-            Failure::Down(told) => {
-                Fault::Provider(format!("{name} is not asked any more in this run: {told}"))
+            Failure::PastLimit => {
+                let told = format!("no answer in {:.0} s", patience.unwrap_or_default());
+                self.client.note_silence(&told);
+                Fault {
+                    told: format!("{name} gave {told}"),
+                    lost: 1,
+                    ..Fault::default()
+                }
             }
-            Failure::Tape(told) => Fault::Provider(told),
+            Failure::NoAnswer(told) => Fault::plain(format!("{name} gave no answer: {told}")),
+            Failure::Lost(told, lost) => Fault {
+                lost,
+                ..Fault::plain(format!("{name} gave no answer: {told}"))
+            },
+            Failure::Down(told) => {
+                Fault::plain(format!("{name} is not asked any more in this run: {told}"))
+            }
+            Failure::Tape(told) => Fault::plain(told),
         }
     }
 }

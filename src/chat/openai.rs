@@ -129,6 +129,7 @@ pub(super) fn reply(body: &Value) -> Result<Reply, String> {
         ids: Ids::default(),
         raw: Value::Object(raw),
         seconds: 0.0,
+        lost: 0,
     })
 }
 

@@ -1,7 +1,7 @@
 //! What answered requests consumed, each counted once.
 
 use crate::{
-    chat::{Spent, Tokens},
+    chat::{Fault, Spent, Tokens},
     domain::trial::Usage,
 };
 
@@ -13,11 +13,24 @@ pub struct Tally {
     /// The outer is `None` before the first reply, the inner where a cost is unknown.
     cost_usd: Option<Option<f64>>,
     seconds: f64,
+    lost: u32,
 }
 
 impl Tally {
+    /// Counts what came of a request that came to nothing.
+    pub fn fail(&mut self, fault: &Fault) {
+        match fault.spent {
+            Some(spent) => self.add(Spent {
+                lost: fault.lost,
+                ..spent
+            }),
+            None => self.lost += fault.lost,
+        }
+    }
+
     /// Counts an answer.
     pub fn add(&mut self, spent: Spent) {
+        self.lost += spent.lost;
         self.tokens = Some(match self.tokens {
             Some(tokens) => tokens.plus(spent.tokens),
             None => spent.tokens,
@@ -31,13 +44,16 @@ impl Tally {
 
     /// Counts all that another has counted.
     pub fn join(&mut self, other: &Self) {
-        if other.is_empty() {
-            return;
-        }
+        let lost = self.lost + other.lost;
         if self.is_empty() {
             *self = *other;
-            return;
+        } else if !other.is_empty() {
+            self.join_answers(other);
         }
+        self.lost = lost;
+    }
+
+    fn join_answers(&mut self, other: &Self) {
         self.tokens = self
             .tokens
             .zip(other.tokens)
@@ -73,6 +89,7 @@ impl Tally {
             cache_write_tokens: tokens.cache_write,
             cost_usd: self.cost_usd.flatten(),
             seconds: Some((self.seconds * 1000.0).round() / 1000.0),
+            lost_answers: Some(self.lost).filter(|it| 0 < *it),
             ..Usage::default()
         }
     }

@@ -52,6 +52,9 @@ pub struct Usage {
     /// Wall-clock seconds; `None` for embedded agents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
+    /// Answers of models that had begun and were cut or could not be read. They may be billed, and are in no other figure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_answers: Option<u32>,
 }
 
 /// What the agent did, up to its own end or a limit.

@@ -455,7 +455,7 @@ fn beta_of(path: &str) -> &'static str {
 
 fn trouble(failure: Failure) -> Trouble {
     match failure {
-        Failure::NoAnswer(told) => Trouble::Lost(told),
+        Failure::NoAnswer(told) | Failure::Lost(told, _) => Trouble::Lost(told),
         Failure::PastLimit => Trouble::PastLimit,
         Failure::Down(told) => Trouble::Over(format!(
             "the platform is not asked any more in this run: {told}"

@@ -151,7 +151,7 @@ impl Platform {
                         Read::Failed => running.close(),
                     }
                 }
-                Ok(None) | Err(Failure::NoAnswer(_)) => running.close(),
+                Ok(None) | Err(Failure::NoAnswer(_) | Failure::Lost(..)) => running.close(),
                 Err(failure) => return Err(trouble(failure)),
             }
         }
@@ -192,7 +192,7 @@ impl Platform {
                 let told = error_told(&response.body);
                 return Err(Trouble::Refused(response.status, told));
             }
-            Err(Failure::NoAnswer(_)) => return Ok(()),
+            Err(Failure::NoAnswer(_) | Failure::Lost(..)) => return Ok(()),
             Err(failure) => return Err(trouble(failure)),
         }
         match self.catch_up(running).await {

@@ -60,6 +60,7 @@ struct Tape {
 pub(super) enum Came {
     Answer(Response),
     NoAnswer(String),
+    Lost(String, u32),
     PastLimit,
     /// A stream was opened.
     Opened,
@@ -82,6 +83,7 @@ impl Came {
     pub fn failed(failure: &Failure) -> Option<Self> {
         match failure {
             Failure::NoAnswer(told) => Some(Came::NoAnswer(told.clone())),
+            Failure::Lost(told, lost) => Some(Came::Lost(told.clone(), *lost)),
             Failure::PastLimit => Some(Came::PastLimit),
             Failure::Down(_) | Failure::Tape(_) => None,
         }
@@ -201,6 +203,7 @@ impl Cassette {
             Came::Answer(response) => Ok(response),
             Came::Opened | Came::Frame(_) | Came::Ended => Err(self.stray(request)),
             Came::NoAnswer(told) => Err(Failure::NoAnswer(told)),
+            Came::Lost(told, lost) => Err(Failure::Lost(told, lost)),
             Came::PastLimit => Err(Failure::PastLimit),
         }
     }

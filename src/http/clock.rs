@@ -5,6 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Longest time between two looks at whether a wait is over.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// What waits are made on.
 #[derive(Debug, Clone)]
 pub enum Clock {
@@ -53,6 +56,20 @@ impl Clock {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// Returns once `time` has passed, or within a second after `is_over` says so: then with what is left of it.
+    pub async fn wait_unless(&self, time: Duration, is_over: impl Fn() -> bool) -> Duration {
+        let mut left = time;
+        while !left.is_zero() && !is_over() {
+            let next = match self {
+                Clock::Wall(_) => left.min(LOOK_AGAIN),
+                Clock::Told(_) => left,
+            };
+            self.wait(next).await;
+            left -= next;
+        }
+        left
     }
 
     /// Every wait so far; none on the wall clock.

@@ -14,8 +14,10 @@ const BURST: f64 = 1.0;
 /// answers: where a share of requests is refused whatever the pace, the slower pace of answers would slow it for ever.
 const SLOWED: f64 = 0.8;
 const RECOVERED: f64 = 1.5;
-/// Longest wait before the pace is looked at again, in seconds.
-const LONGEST: f64 = 1.0;
+/// Requests a minute that refusals leave in any case.
+const SLOWEST: f64 = 6.0;
+/// How far one answer can put off the next request, in seconds, however many tokens it says it took.
+const FARTHEST: f64 = 2.0 * MINUTE;
 /// Seconds nobody asks after a refusal that names no time.
 const PAUSE: f64 = 0.25;
 const MINUTE: f64 = 60.0;
@@ -76,10 +78,10 @@ impl Pace {
         }
     }
 
-    fn slow(&mut self, seen: Option<f64>) {
+    fn slow(&mut self, seen: Option<f64>, slowest: f64) {
         if let Some(rate) = self.now.or(seen) {
-            let least = self.most.unwrap_or(rate) / 100.0;
-            self.now = Some((rate * SLOWED).max(least));
+            let slowest = self.most.map_or(slowest, |most| most.min(slowest));
+            self.now = Some((rate * SLOWED).max(slowest));
         }
     }
 
@@ -100,6 +102,16 @@ impl Pace {
     }
 }
 
+impl State {
+    /// Gives back what time has given back since the last time.
+    fn recover(&mut self, now: f64) {
+        let seconds = now - self.recovered;
+        self.requests.recover(seconds);
+        self.tokens.recover(seconds);
+        self.recovered = now;
+    }
+}
+
 impl Limiter {
     pub fn new(limits: Limits) -> Self {
         Self(Mutex::new(State {
@@ -112,28 +124,20 @@ impl Limiter {
         }))
     }
 
-    /// Returns when a request of about `tokens` tokens may be sent. What waits looks again and again, so that a pace
-    /// that has recovered holds for those who wait already.
-    pub async fn admit(&self, clock: &Clock, tokens: u64) {
-        loop {
-            let now = clock.now();
-            let at = {
-                let mut state = lock(&self.0);
-                let ready = state.requests.ready().max(state.tokens.ready());
-                let at = ready.max(state.closed_until);
-                // Times are rounded to nanoseconds, so what is left may never become nothing.
-                if at - now < 1e-6 {
-                    state.admitted += 1;
-                    state.requests.take(1.0, now);
-                    state.tokens.take(tokens as f64, now);
-                    return;
-                }
-                at
-            };
-            clock
-                .wait(Duration::from_secs_f64((at - now).min(LONGEST)))
-                .await;
+    /// Lets a request of about `tokens` tokens through now, or tells how long to wait before it is to ask again.
+    pub fn admit(&self, clock: &Clock, tokens: u64) -> Option<Duration> {
+        let now = clock.now();
+        let mut state = lock(&self.0);
+        let ready = state.requests.ready().max(state.tokens.ready());
+        let wait = ready.max(state.closed_until) - now;
+        // Times are rounded to nanoseconds, so what is left may never become nothing.
+        if 1e-6 <= wait {
+            return Some(Duration::from_secs_f64(wait));
         }
+        state.admitted += 1;
+        state.requests.take(1.0, now);
+        state.tokens.take(tokens as f64, now);
+        None
     }
 
     /// The bounds, as far as they were set or told.
@@ -146,11 +150,13 @@ impl Limiter {
     }
 
     /// Corrects an estimate once the tokens used are known.
-    pub fn settle(&self, estimated: u64, used: u64) {
+    pub fn settle(&self, clock: &Clock, estimated: u64, used: u64) {
         let mut state = lock(&self.0);
         if let Some(rate) = state.tokens.now {
             let more = used as f64 - estimated as f64;
-            state.tokens.free_at += more * MINUTE / rate.max(f64::MIN_POSITIVE);
+            let free_at = state.tokens.free_at + more * MINUTE / rate.max(f64::MIN_POSITIVE);
+            let farthest = (clock.now() + FARTHEST).max(state.tokens.free_at);
+            state.tokens.free_at = free_at.min(farthest);
         }
     }
 
@@ -168,18 +174,16 @@ impl Limiter {
             if state.closed_until <= now {
                 let seconds = (now - state.since).max(1.0);
                 let seen = f64::from(state.admitted) * MINUTE / seconds;
-                state.requests.slow(Some(seen));
-                state.tokens.slow(None);
+                state.recover(now);
+                state.requests.slow(Some(seen), SLOWEST);
+                let slowest = state.tokens.most.map_or(0.0, |most| most / 100.0);
+                state.tokens.slow(None, slowest);
                 (state.since, state.admitted) = (now, 0);
-                state.recovered = now;
             }
             let wait = wait_asked(headers).map_or(PAUSE, |it| it.as_secs_f64());
             state.closed_until = state.closed_until.max(now + wait.min(MINUTE * 2.0));
         } else if answer.status < 400 {
-            let seconds = now - state.recovered;
-            state.requests.recover(seconds);
-            state.tokens.recover(seconds);
-            state.recovered = now;
+            state.recover(now);
             let exhausted = ["requests", "input-tokens", "tokens"]
                 .iter()
                 .filter_map(|what| reset_of(headers, what))
@@ -255,10 +259,16 @@ mod tests {
         }
     }
 
+    async fn admitted(limiter: &Limiter, clock: &Clock, tokens: u64) {
+        while let Some(wait) = limiter.admit(clock, tokens) {
+            clock.wait(wait.min(Duration::from_secs(1))).await;
+        }
+    }
+
     async fn seconds_for(limiter: &Limiter, clock: &Clock, requests: usize, tokens: u64) -> f64 {
         let began = clock.now();
         for _ in 0..requests {
-            limiter.admit(clock, tokens).await;
+            admitted(limiter, clock, tokens).await;
         }
         (clock.now() - began).round()
     }
@@ -282,8 +292,10 @@ mod tests {
         };
         let limiter = Limiter::new(limits);
         assert_eq!(seconds_for(&limiter, &clock, 11, 1000).await, 100.0);
-        limiter.settle(1000, 500);
+        limiter.settle(&clock, 1000, 500);
         assert_eq!(seconds_for(&limiter, &clock, 1, 1000).await, 5.0);
+        limiter.settle(&clock, 1000, u64::MAX);
+        assert_eq!(seconds_for(&limiter, &clock, 1, 1000).await, 120.0);
     }
 
     #[tokio::test]
@@ -294,7 +306,7 @@ mod tests {
             tokens_per_minute: None,
         };
         let limiter = Limiter::new(limits);
-        limiter.admit(&clock, 0).await;
+        admitted(&limiter, &clock, 0).await;
         for _ in 0..50 {
             limiter.learn(&clock, &answer(429, &[("retry-after", "10")]));
         }
@@ -312,7 +324,7 @@ mod tests {
         let clock = Clock::told();
         let limiter = Limiter::new(Limits::default());
         for number in 0..3000 {
-            limiter.admit(&clock, 100).await;
+            admitted(&limiter, &clock, 100).await;
             clock.wait(Duration::from_millis(5)).await;
             let status = if number % 13 == 0 { 429 } else { 200 };
             limiter.learn(&clock, &answer(status, &[]));
@@ -320,6 +332,18 @@ mod tests {
         // Each refusal closes the door for a second, which is most of the time; nothing grows beyond it.
         let refusals = 3000.0 / 13.0;
         assert!(clock.now() < refusals * 3.0, "{}", clock.now());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_only_refuses_is_asked_at_a_pace_that_does_not_fade() {
+        let clock = Clock::told();
+        let limiter = Limiter::new(Limits::default());
+        for _ in 0..300 {
+            admitted(&limiter, &clock, 100).await;
+            limiter.learn(&clock, &answer(429, &[]));
+        }
+        assert!(clock.now() < 300.0 * MINUTE / SLOWEST, "{}", clock.now());
+        assert!(seconds_for(&limiter, &clock, 1, 100).await <= MINUTE / SLOWEST);
     }
 
     #[tokio::test]

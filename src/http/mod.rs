@@ -41,6 +41,10 @@ const SHOWN: usize = 200;
 
 /// How much of an error's text is told, in characters.
 const TOLD: usize = 300;
+/// The longest wait before the pace is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long a request may still wait, all in all, once the run is being ended.
+const LAST_WAIT: Duration = Duration::from_secs(10);
 
 /// How one provider is reached.
 #[derive(Debug, Clone)]
@@ -178,6 +182,13 @@ pub struct Response {
     pub body: Value,
     /// From sending the exchange that was answered to its last byte, in seconds to a thousandth.
     pub seconds: f64,
+    /// Answers to the same request that had begun before and were cut or could not be read; they may be billed, too.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lost: u32,
+}
+
+fn is_none(lost: &u32) -> bool {
+    *lost == 0
 }
 
 /// Why there is no answer.
@@ -185,6 +196,8 @@ pub struct Response {
 pub enum Failure {
     /// The provider let us down, however often it was asked.
     NoAnswer(String),
+    /// It let us down, although so many answers had begun, which may be billed.
+    Lost(String, u32),
     /// The caller's own time was over; a fact about the attempt.
     PastLimit,
     /// The provider is not asked any more in this run.
@@ -200,6 +213,7 @@ pub struct Client {
     tries: u32,
     limiter: Limiter,
     breaker: Breaker,
+    halt: Arc<Halt>,
     clock: Clock,
 }
 
@@ -231,8 +245,9 @@ impl Client {
             breaker: Breaker::new(
                 settings.most_failures.max(1),
                 &settings.base_url,
-                settings.halt,
+                Arc::clone(&settings.halt),
             ),
+            halt: settings.halt,
             clock: settings.clock,
         })
     }
@@ -249,7 +264,14 @@ impl Client {
 
     /// Corrects the estimate a request was admitted with.
     pub fn settle(&self, estimated: u64, used: u64) {
-        self.limiter.settle(estimated, used);
+        self.limiter.settle(&self.clock, estimated, used);
+    }
+
+    /// Counts a request whose answer was waited for in vain as one that failed.
+    pub fn note_silence(&self, told: &str) {
+        if !matches!(self.source, Source::Replay(_)) {
+            self.breaker.note(Sign::Failed(told.to_owned()));
+        }
     }
 
     /// Asks, as often as it takes and may be. An answer with an error's status is an answer.
@@ -294,6 +316,7 @@ impl Client {
                 RandomState::new().hash_one(address.draw(0))
             )),
             seconds: 0.0,
+            lost: 0,
         };
         let came = match &self.source {
             Source::Live(_) => fresh(),
@@ -322,28 +345,66 @@ impl Client {
         wire: &Wire,
         request: &Request<'_>,
     ) -> std::result::Result<Response, Failure> {
-        let mut tried = 0;
+        let (mut tried, mut lost) = (0, 0);
+        let mut patience = LAST_WAIT;
         loop {
-            self.limiter.admit(&self.clock, request.tokens).await;
-            if let Some(told) = self.breaker.down() {
-                return Err(Failure::Down(told));
-            }
-            let exchange = wire.exchange(request).await;
-            if let Ok(answer) = &exchange {
+            self.admitted(request.tokens, &mut patience).await?;
+            let mut exchange = wire.exchange(request).await;
+            if let Ok(answer) = &mut exchange {
+                answer.status = retry::meant(answer);
                 self.limiter.learn(&self.clock, answer);
             }
+            lost += u32::from(is_lost(&exchange));
             match retry::next(&exchange, request.repeat, tried, request.address) {
-                Next::Again(wait) if tried + 1 < self.tries => self.clock.wait(wait).await,
-                Next::Again(_) | Next::Stand => return self.conclude(exchange, tried + 1),
+                Next::Again(wait)
+                    if tried + 1 < self.tries && self.wait_for(wait, &mut patience).await => {}
+                Next::Again(_) | Next::Stand => return self.conclude(exchange, tried + 1, lost),
             }
             tried += 1;
         }
+    }
+
+    /// Returns when a request may be sent. What waits looks again and again, so that a pace that has recovered holds for
+    /// those who wait already.
+    ///
+    /// # Errors
+    /// The provider is not asked any more, or the run is being ended and the wait would be long.
+    async fn admitted(
+        &self,
+        tokens: u64,
+        patience: &mut Duration,
+    ) -> std::result::Result<(), Failure> {
+        loop {
+            if let Some(told) = self.breaker.down() {
+                return Err(Failure::Down(told));
+            }
+            let Some(wait) = self.limiter.admit(&self.clock, tokens) else {
+                return Ok(());
+            };
+            if !self.wait_for(wait.min(LOOK_AGAIN), patience).await {
+                let told = "the run is being ended, and the provider asks to wait";
+                return Err(Failure::Down(told.to_owned()));
+            }
+        }
+    }
+
+    /// Waits, but not for long once the run is being ended: `false` where `patience` is used up.
+    async fn wait_for(&self, time: Duration, patience: &mut Duration) -> bool {
+        let is_ending = || self.halt.is_set();
+        let left = self.clock.wait_unless(time, is_ending).await;
+        let last = left.min(*patience);
+        *patience -= last;
+        if !last.is_zero() {
+            self.clock.wait(last).await;
+        }
+        last == left
     }
 
     fn conclude(
         &self,
         exchange: std::result::Result<Answer, Broken>,
         tries: u32,
+        lost: u32,
     ) -> std::result::Result<Response, Failure> {
         if let Some(sign) = sign_of(&exchange) {
             self.breaker.note(sign);
@@ -353,7 +414,10 @@ impl Client {
                 1 => "1 try".to_owned(),
                 more => format!("{more} tries"),
             };
-            Failure::NoAnswer(format!("{told} ({times})"))
+            match lost {
+                0 => Failure::NoAnswer(format!("{told} ({times})")),
+                lost => Failure::Lost(format!("{told} ({times})"), lost),
+            }
         };
         match exchange {
             Ok(answer) => match &answer.body {
@@ -361,7 +425,10 @@ impl Client {
                     "the answer is not JSON: `{}`",
                     shown(text)
                 ))),
-                _ => Ok(Response::of(answer)),
+                _ => Ok(Response {
+                    lost,
+                    ..Response::of(answer)
+                }),
             },
             Err(broken) => Err(match broken.how {
                 How::PastLimit => Failure::PastLimit,
@@ -370,6 +437,14 @@ impl Client {
                 How::Late => no_answer("no answer in time".to_owned()),
             }),
         }
+    }
+}
+
+/// Whether an answer had begun, or came whole, that is of no use and may be billed all the same.
+fn is_lost(exchange: &std::result::Result<Answer, Broken>) -> bool {
+    match exchange {
+        Ok(answer) => answer.status < 300 && answer.body.is_err(),
+        Err(broken) => broken.had_begun,
     }
 }
 
@@ -388,15 +463,25 @@ impl Response {
                 .collect(),
             body: answer.body.unwrap_or_else(Value::String),
             seconds: answer.seconds,
+            lost: 0,
         }
     }
 
     /// Whether it is neither a success nor free of an error, as some gateways send it with a success's status.
     pub fn is_error(&self) -> bool {
-        !(200..300).contains(&self.status)
-            || self.body.get("type").and_then(Value::as_str) == Some("error")
-            || self.body.get("error").is_some_and(|it| !it.is_null())
+        !(200..300).contains(&self.status) || holds_error(&self.body)
     }
+}
+
+/// Whether a body tells of an error: one that says nothing is none.
+fn holds_error(body: &Value) -> bool {
+    let says = match body.get("error") {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Object(fields)) => !fields.is_empty(),
+        Some(_) => true,
+    };
+    says || body.get("type").and_then(Value::as_str) == Some("error")
 }
 
 /// What an error's body says, in any of the shapes servers use, on one line.
@@ -428,15 +513,18 @@ fn sign_of(exchange: &std::result::Result<Answer, Broken>) -> Option<Sign> {
         let told = "the provider says that the money is spent";
         return Some(Sign::Final(told.to_owned()));
     }
-    Some(match answer.status {
-        401 => Sign::Final("the provider does not take the key (401)".to_owned()),
-        403 | 404 | 408 | 409 | 429 | 300..=399 | 500.. => {
-            Sign::Failed(format!("status {}", answer.status))
-        }
-        _ if answer.body.is_err() && answer.status < 300 => {
-            Sign::Failed("an answer that is not JSON".to_owned())
-        }
-        _ => Sign::Alive,
+    let told = match &answer.body {
+        Ok(body) => error_told(body),
+        Err(text) => shown(text),
+    };
+    Some(match (answer.status, &answer.body) {
+        (401, _) => Sign::Final(format!("the provider does not take the key (401: {told})")),
+        (200..300, Err(_)) => Sign::Failed("an answer that is not JSON".to_owned()),
+        // An answer over JSON-RPC is one, whatever it says.
+        (_, Ok(body)) if body.get("jsonrpc").is_some() => Sign::Alive,
+        (200..300, Ok(body)) if !holds_error(body) => Sign::Alive,
+        // A request that is refused says nothing of the next; where all are, there is no use in asking.
+        (status, _) => Sign::Failed(format!("status {status}: {told}")),
     })
 }
 

@@ -30,6 +30,41 @@ const SPENT: [&str; 6] = [
     "billing_error",
 ];
 
+/// What a refusal says where the money is spent and no code tells so.
+const SPENT_IN_WORDS: [&str; 2] = ["api usage limits", "credit balance is too low"];
+/// Statuses that types of errors stand for: some gateways send an error with the status of a success.
+const MEANT: [(&str, u16); 14] = [
+    ("invalid_request_error", 400),
+    ("authentication_error", 401),
+    ("invalid_api_key", 401),
+    ("billing_error", 402),
+    ("permission_error", 403),
+    ("not_found_error", 404),
+    ("request_too_large", 413),
+    ("rate_limit_error", 429),
+    ("rate_limit_exceeded", 429),
+    ("insufficient_quota", 429),
+    ("api_error", 500),
+    ("server_error", 500),
+    ("timeout_error", 504),
+    ("overloaded_error", 529),
+];
+
+/// The status an answer stands for: its own, or the one of the error it holds although its status is that of a success.
+/// Messages of JSON-RPC, whose errors are answers, have the status they came with.
+pub(super) fn meant(answer: &Answer) -> u16 {
+    let error = match &answer.body {
+        Ok(body) if answer.status < 300 && body.get("jsonrpc").is_none() => body.get("error"),
+        _ => None,
+    };
+    let words = ["code", "type"]
+        .iter()
+        .filter_map(|it| error?.get(it)?.as_str());
+    let known = |word: &str| MEANT.iter().find(|(kind, _)| *kind == word);
+    let found = words.filter_map(known).next();
+    found.map_or(answer.status, |(_, status)| *status)
+}
+
 /// What to do after an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -95,6 +130,15 @@ pub(super) fn is_spent(answer: &Answer) -> bool {
                 .iter()
                 .filter_map(|at| body.pointer(at).and_then(Value::as_str))
                 .any(|word| SPENT.contains(&word)))
+        || (400 <= answer.status && answer.status < 500 && is_spent_in_words(body))
+}
+
+fn is_spent_in_words(body: &Value) -> bool {
+    let told = body.pointer("/error/message").and_then(Value::as_str);
+    told.is_some_and(|told| {
+        let told = told.to_lowercase();
+        SPENT_IN_WORDS.iter().any(|it| told.contains(it))
+    })
 }
 
 /// How long the provider asks to wait, where it does. A date is counted from the answer's own `date`, so that our
@@ -157,6 +201,7 @@ mod tests {
         Err(Broken {
             how,
             told: String::new(),
+            had_begun: false,
         })
     }
 
@@ -230,6 +275,12 @@ mod tests {
         let anthropic = json!({"error": {"type": "rate_limit_error",
             "details": {"error_code": "enforced_spend_limit_reached"}}});
         let openai = json!({"error": {"type": "insufficient_quota", "code": "insufficient_quota"}});
+        let monthly = json!({"error": {"type": "invalid_request_error",
+            "message": "You have reached your specified API usage limits. You will regain access on 2026-12-01."}});
+        let Ok(refused) = answer(400, &[], monthly) else {
+            panic!("no answer");
+        };
+        assert!(is_spent(&refused));
         for body in [anthropic, openai] {
             let capped = answer(
                 429,
@@ -237,6 +288,29 @@ mod tests {
                 body,
             );
             assert_eq!(after(&capped, Repeat::Freely), Next::Stand);
+        }
+    }
+
+    #[test]
+    fn an_error_behind_the_status_of_a_success_is_what_it_says() {
+        let of = |body| answer(200, &[], body).map_or(0, |it| meant(&it));
+        let overloaded = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
+        assert_eq!(of(overloaded), 529);
+        assert_eq!(
+            of(json!({"error": {"code": "rate_limit_exceeded", "type": "tokens"}})),
+            429
+        );
+        assert_eq!(
+            of(json!({"jsonrpc": "2.0", "id": 1, "error": {"code": "server_error"}})),
+            200
+        );
+        for body in [
+            json!({"error": null}),
+            json!({"error": ""}),
+            json!({"error": {}}),
+            json!([]),
+        ] {
+            assert_eq!(of(body), 200);
         }
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     draw::Key,
     http::{
-        Client, Failure, Method, Repeat, Request, Response, Source,
+        Client, Failure, LAST_WAIT, Method, Repeat, Request, Response, Source,
         breaker::Sign,
         cassette::Came,
         closed,
@@ -60,6 +60,7 @@ impl Client {
                     Came::Opened => Ok(Opened::Stream(Stream::new(request, None).into())),
                     Came::Answer(response) => Ok(Opened::Refused(response)),
                     Came::NoAnswer(told) => Err(Failure::NoAnswer(told)),
+                    Came::Lost(told, lost) => Err(Failure::Lost(told, lost)),
                     Came::PastLimit => Err(Failure::PastLimit),
                     Came::Frame(_) | Came::Ended => Err(cassette.stray(request)),
                 };
@@ -80,11 +81,9 @@ impl Client {
 
     async fn try_to_open(&self, wire: &Wire, request: &Request<'_>) -> Result<Opened, Failure> {
         let mut tried = 0;
+        let mut patience = LAST_WAIT;
         loop {
-            self.limiter.admit(&self.clock, request.tokens).await;
-            if let Some(told) = self.breaker.down() {
-                return Err(Failure::Down(told));
-            }
+            self.admitted(request.tokens, &mut patience).await?;
             let exchange: Result<Answer, Broken> = match wire.open(request).await {
                 Ok(Ok(live)) => {
                     self.breaker.note(Sign::Alive);
@@ -98,9 +97,10 @@ impl Client {
                 self.limiter.learn(&self.clock, answer);
             }
             match retry::next(&exchange, request.repeat, tried, request.address) {
-                Next::Again(wait) if tried + 1 < self.tries => self.clock.wait(wait).await,
+                Next::Again(wait)
+                    if tried + 1 < self.tries && self.wait_for(wait, &mut patience).await => {}
                 Next::Again(_) | Next::Stand => {
-                    return self.conclude(exchange, tried + 1).map(Opened::Refused);
+                    return self.conclude(exchange, tried + 1, 0).map(Opened::Refused);
                 }
             }
             tried += 1;
@@ -123,6 +123,7 @@ impl Client {
                     Came::Frame(frame) => Ok(Some(frame)),
                     Came::Ended => Ok(None),
                     Came::NoAnswer(told) => Err(Failure::NoAnswer(told)),
+                    Came::Lost(told, lost) => Err(Failure::Lost(told, lost)),
                     Came::PastLimit => Err(Failure::PastLimit),
                     Came::Answer(_) | Came::Opened => Err(cassette.stray(&request)),
                 };

@@ -57,6 +57,8 @@ pub(super) struct Answer {
 pub(super) struct Broken {
     pub how: How,
     pub told: String,
+    /// Whether an answer with the status of a success had begun.
+    pub had_begun: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +78,7 @@ impl Broken {
         Self {
             how,
             told: told.to_owned(),
+            had_begun: false,
         }
     }
 }
@@ -147,6 +150,7 @@ fn broken_by(fault: reqwest::Error, is_past_limit: bool) -> Broken {
             _ => How::Cut,
         },
         told: strike(&innermost(&fault.without_url())).into_owned(),
+        had_begun: false,
     }
 }
 
@@ -229,12 +233,17 @@ impl Wire {
         let mut lines = Lines::default();
         let mut bytes = Vec::new();
         let mut answer = None;
-        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+        let cut = |fault: reqwest::Error| Broken {
+            had_begun: status < 300,
+            ..broken(fault)
+        };
+        while let Some(chunk) = response.chunk().await.map_err(cut)? {
             bytes.extend_from_slice(&chunk);
             if LARGEST < bytes.len() {
                 return Err(Broken {
                     how: How::Cut,
                     told: format!("the answer is larger than {LARGEST} bytes"),
+                    had_begun: status < 300,
                 });
             }
             if is_stream {
@@ -252,7 +261,9 @@ impl Wire {
             Some(answer) => Ok(answer),
             // Accepted, and nothing to say.
             None if bytes.is_empty() && matches!(status, 202 | 204) => Ok(Value::Null),
-            None => serde_json::from_str(&text).map_err(|_| text.into_owned()),
+            // Some servers begin with the mark of a byte order.
+            None => serde_json::from_str(text.trim_start_matches('\u{feff}'))
+                .map_err(|_| text.into_owned()),
         };
         Ok(Answer {
             status,

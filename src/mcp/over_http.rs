@@ -163,7 +163,7 @@ impl OverHttp {
 
 fn told(failure: Failure) -> String {
     match failure {
-        Failure::NoAnswer(told) | Failure::Tape(told) => told,
+        Failure::NoAnswer(told) | Failure::Lost(told, _) | Failure::Tape(told) => told,
         Failure::Down(told) => format!("it is not asked any more in this run: {told}"),
         Failure::PastLimit => "no answer in time".to_owned(),
     }

@@ -70,11 +70,15 @@ impl Record {
         };
         let judging = self.judge.map_or(Some(0.0), |usage| usage.cost_usd);
         let dollars = attempt.zip(judging).map(|(one, other)| one + other);
+        let both = [self.usage, self.judge].into_iter().flatten();
+        let lost: u32 = both.filter_map(|it| it.lost_answers).sum();
         match dollars {
             _ if self.reused => Cost::Known(0.0),
-            Some(dollars) => Cost::Known(dollars),
-            None if self.outcome.completed().is_none() => Cost::Broken,
-            None => Cost::Unknown,
+            // A lost answer was no dearer than all the others of its trial together.
+            Some(dollars) if 0.0 < dollars => Cost::Known(dollars * f64::from(1 + lost)),
+            Some(dollars) if lost == 0 => Cost::Known(dollars),
+            _ if self.outcome.completed().is_none() => Cost::Broken(lost),
+            _ => Cost::Unknown,
         }
     }
 }

@@ -32,8 +32,8 @@ const UNKNOWN: &str = "what something cost is not known, so `--max-cost` cannot 
 pub enum Cost {
     /// Dollars.
     Known(f64),
-    /// It broke before anybody could say; it counts as the dearest.
-    Broken,
+    /// It broke before anybody could say; it counts as the dearest, and so does each of so many answers that were lost.
+    Broken(u32),
     /// It was paid for, and nobody says how much: the bound cannot be kept.
     Unknown,
 }
@@ -99,7 +99,12 @@ impl Purse {
                 state.spent += dollars;
                 state.dearest = Some(state.dearest.map_or(dollars, |it| it.max(dollars)));
             }
-            Cost::Broken => state.spent += state.dearest.unwrap_or(0.0),
+            Cost::Broken(lost) => match state.dearest {
+                Some(dearest) => state.spent += dearest * f64::from(lost.max(1)),
+                None if lost == 0 => {}
+                // Nobody has said yet what anything costs, and this may be billed.
+                None => self.halt.set(Why::Spent(UNKNOWN.to_owned())),
+            },
             Cost::Unknown => self.halt.set(Why::Spent(UNKNOWN.to_owned())),
         }
         drop(state);
@@ -152,7 +157,7 @@ mod tests {
         purse.end(Cost::Known(0.1));
         assert_eq!(begins(&purse).await, Some(true), "0.4 spent, 0.6 under way");
         purse.end(Cost::Known(0.3));
-        purse.end(Cost::Broken);
+        purse.end(Cost::Broken(0));
         assert_eq!((purse.spent(), halt.is_set()), (1.0, false));
         assert_eq!(begins(&purse).await, Some(false));
         assert!(matches!(halt.why(), Some(Why::Spent(_))));
@@ -160,10 +165,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_cost_nobody_knows_ends_the_run() {
-        let halt = Arc::new(Halt::default());
-        let purse = Purse::new(1.0, Arc::clone(&halt));
-        assert_eq!(begins(&purse).await, Some(true));
-        purse.end(Cost::Unknown);
-        assert_eq!(begins(&purse).await, Some(false));
+        for unknown in [Cost::Unknown, Cost::Broken(2)] {
+            let halt = Arc::new(Halt::default());
+            let purse = Purse::new(1.0, Arc::clone(&halt));
+            assert_eq!(begins(&purse).await, Some(true));
+            purse.end(Cost::Broken(0));
+            assert_eq!(begins(&purse).await, Some(true), "nothing was answered");
+            purse.end(unknown);
+            assert_eq!(begins(&purse).await, Some(false));
+        }
+    }
+
+    #[tokio::test]
+    async fn lost_answers_are_taken_to_be_as_dear_as_the_dearest_trial() {
+        let purse = Purse::new(9.0, Arc::new(Halt::default()));
+        purse.note(Cost::Known(0.5));
+        purse.note(Cost::Broken(6));
+        assert_eq!(purse.spent(), 3.5);
     }
 }

@@ -14,7 +14,7 @@ use std::{
 use dreameval::{
     chat::{Price, Provider},
     domain::{
-        halt::Halt,
+        halt::{Halt, Why},
         id::Digest,
         trial::{Outcome, Stop},
     },
@@ -149,8 +149,8 @@ fn lasting_faults() -> Vec<(Act, &'static str, usize)> {
         ),
         (
             Act::json(200, &error("api_error", "late")),
-            "anthropic answered 200: api_error: late",
-            1,
+            "anthropic answered 500: api_error: late",
+            2,
         ),
         (Act::json(200, &json!({"id": "msg_1"})), no_content, 1),
     ]
@@ -236,7 +236,7 @@ fn a_provider_that_is_down_ends_the_run_and_is_asked_no_more() {
     assert_eq!(told[2], "openai answered 503: down");
     assert_eq!(
         told[3],
-        "openai is not asked any more in this run: 3 requests in a row failed, the last with: status 503"
+        "openai is not asked any more in this run: 3 requests in a row failed, the last with: status 503: down"
     );
     assert_eq!((server.seen().len(), halt.is_set()), (6, true));
 }
@@ -345,19 +345,68 @@ fn waits_follow_the_headers_and_grow_where_there_are_none() {
 }
 
 #[test]
-fn a_limit_is_a_fact_about_the_attempt_and_its_work_is_graded() {
+fn a_server_of_nothing_but_refusals_is_down_before_long_and_no_refusal_holds_a_run_that_ends() {
+    let folder = TemporaryFolder::create("refusals").unwrap();
+    fs::create_dir_all(transcripts::path_in(folder.path()).parent().unwrap()).unwrap();
+    let server = Server::start(|_, _| Act::json(429, &json!({"error": "slow"})));
+    let set = Set::of(Provider::OpenAi, &server);
+    let (clock, halt) = (set.settings.clock.clone(), Arc::clone(&set.settings.halt));
+    assert_eq!(into_journal(&set.room(), folder.path(), &halt), None);
+    assert!(matches!(halt.why(), Some(Why::Down(_))));
+    assert!(clock.now() < 600.0, "{} s", clock.now());
+
+    let halt = Arc::new(Halt::default());
+    let end = Arc::clone(&halt);
+    let server = Server::start(move |_, _| {
+        end.set(Why::Interrupted);
+        Act::Answer(
+            429,
+            vec![("retry-after", "100".to_owned())],
+            "{}".to_owned(),
+        )
+    });
+    let mut set = Set::of(Provider::OpenAi, &server);
+    set.settings.halt = halt;
+    let clock = set.settings.clock.clone();
+    assert_eq!(broken(&set.room().first()), "openai answered 429: {}");
+    assert_eq!(clock.now().round(), 10.0);
+}
+
+#[test]
+fn an_answer_that_never_comes_is_the_provider_s_doing_whatever_an_attempt_may_last() {
     let server = Server::start(|seen, number| match number {
         0 => Act::json(200, &clerk(seen)),
         _ => Act::Hang,
     });
     let mut set = Set::of(Provider::Anthropic, &server);
+    (set.settings.total, set.settings.most_failures) = (Duration::from_secs(20), 1);
+    set.seconds = 1;
+    let halt = Arc::clone(&set.settings.halt);
+    let played = set.room().first();
+    assert_eq!(broken(&played), "anthropic gave no answer in 2 s");
+    let usage = played.record.usage.unwrap();
+    let both = (usage.input_tokens, usage.lost_answers);
+    assert_eq!(both, (Some(INPUT), Some(1)));
+    assert!(halt.is_set(), "the provider counts as down");
+}
+
+#[test]
+fn a_limit_is_a_fact_about_the_attempt_and_its_work_is_graded() {
+    let server = Server::start(|seen, number| {
+        if 0 < number {
+            std::thread::sleep(Duration::from_millis(1200));
+        }
+        Act::json(200, &clerk(seen))
+    });
+    let mut set = Set::of(Provider::Anthropic, &server);
     (set.settings.total, set.seconds) = (Duration::from_secs(20), 1);
     let played = set.room().first();
-    assert_eq!(played.record.outcome.completed(), Some(false));
+    assert_eq!(broken(&played), "");
     let usage = played.record.usage.unwrap();
     assert_eq!(
         (played.record.stop, usage.input_tokens),
-        (Some(Stop::Seconds), Some(INPUT))
+        (Some(Stop::Seconds), Some(2 * INPUT)),
+        "the late answer is paid for, too"
     );
 
     let stray = json!({"type": "tool_use", "id": "a", "name": "fly", "input": {}});

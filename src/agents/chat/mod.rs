@@ -20,7 +20,7 @@ use crate::{
         prompt::{self, Scaffold},
         shown::Shown,
     },
-    chat::{self, End, Message, Model, Reply, Tally, Tool, ToolCall, ToolResult, Turn},
+    chat::{End, Message, Model, Reply, Tally, Tool, ToolCall, ToolResult, Turn},
     domain::{
         memory::{Learning, Store},
         suite::Setting,
@@ -330,17 +330,18 @@ impl Talk<'_> {
                 tools: self.hands.tools(),
                 max_tokens,
             };
-            let reply = match self.model.turn(&turn, self.address, Some(left)).await {
-                Ok(reply) => reply,
-                Err(chat::Fault::PastLimit) => return Ok((Stop::Seconds, None)),
-                Err(chat::Fault::Provider(told)) => return Err(told),
-                Err(chat::Fault::Unread(told, spent)) => {
-                    self.tally.add(spent);
-                    return Err(told);
-                }
-            };
+            // Whether an answer is late or never comes is known by waiting longer than the attempt may last.
+            let patience = left + f64::from(self.hands.brief.limits.seconds);
+            let asked = self.model.turn(&turn, self.address, Some(patience)).await;
+            let reply = asked.map_err(|fault| {
+                self.tally.fail(&fault);
+                fault.told
+            })?;
             self.tally.add(reply.spent());
             self.tell_request(&reply);
+            if self.seconds_left() <= 0.0 {
+                return Ok((Stop::Seconds, None));
+            }
             // What was cut may have lost half a call, so it is asked for again and not answered.
             if reply.end == End::MaxTokens && max_tokens < most {
                 max_tokens = max_tokens.saturating_mul(2);

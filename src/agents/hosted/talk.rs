@@ -263,6 +263,7 @@ impl<'a> Talk<'a> {
             cache_write_tokens: spent.cache_write,
             cost_usd: spent.cost_usd,
             seconds: Some((self.running.seconds * 1000.0).round() / 1000.0),
+            lost_answers: None,
         }
     }
 
@@ -302,6 +303,7 @@ impl<'a> Talk<'a> {
             cache_write_tokens: spent.cache_write,
             cost_usd: spent.cost_usd,
             seconds: Some((self.running.seconds * 1000.0).round() / 1000.0),
+            lost_answers: None,
         };
         Attempt {
             answer: self.words.filter(|it| !it.is_empty()),

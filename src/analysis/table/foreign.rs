@@ -253,6 +253,7 @@ impl<'table> View<'table> {
             cache_write_tokens: None,
             cost_usd,
             seconds,
+            lost_answers: None,
         };
         (usage != Usage::default()).then_some(usage)
     }

@@ -91,6 +91,7 @@ impl Line<'_> {
             cache_write_tokens: self.number("cache_write_tokens")?,
             cost_usd: self.amount("cost_usd")?,
             seconds: self.amount("seconds")?,
+            lost_answers: None,
         };
         Ok((usage != Usage::default()).then_some(usage))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::{
-    chat::{Fault, Message, Model, Reply, Tool, Turn},
+    chat::{Message, Model, Reply, Tool, Turn},
     cli::{
         args::DoctorArgs,
         commands::{
@@ -127,11 +127,7 @@ async fn ask(model: &Model) -> Result<Reply> {
     };
     let address = Key::root(0).word("doctor");
     model.turn(&turn, address, Some(SECONDS)).await.map_err(|fault| {
-        let told = match fault {
-            Fault::Provider(told) | Fault::Unread(told, _) => told,
-            Fault::PastLimit => format!("no answer within {SECONDS} seconds"),
-        };
-        Error::outside(told).mend(
+        Error::outside(fault.told).mend(
             "is the model's name spelt as its provider has it, the key valid, and the address right (`--base-url`)?",
         )
     })

@@ -5,6 +5,7 @@ use crate::{
         evidence::{ArmSummary, JudgeCost},
         spending::Spending,
     },
+    error::count,
     promotion::figures::{amount, arm_words, grouped},
     report::{
         Inputs,
@@ -95,7 +96,14 @@ fn spent(inputs: &Inputs<'_>) -> Option<Table> {
     );
     let row = |it: &Spending| {
         vec![
-            Cell::text(it.role.clone()),
+            Cell::text(match it.lost {
+                0 => it.role.clone(),
+                lost => format!(
+                    "{} ({} cut or of no use, in no figure here and perhaps billed)",
+                    it.role,
+                    count(lost as usize, "more answer")
+                ),
+            }),
             Cell::text(grouped(u64::from(it.times))),
             Cell::or_unknown(it.input_tokens.map(grouped)),
             Cell::or_unknown(it.output_tokens.map(grouped)),
