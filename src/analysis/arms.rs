@@ -76,6 +76,7 @@ fn summary(arm: &ArmName, rows: &[&TrialRow], outcome: Outcome, counts: &Counts)
         arm: arm.to_string(),
         rate: rate(&task_cells(rows, outcome)),
         broken: total.map_or(0, |tally| tally.trials - tally.graded),
+        broken_by: reasons(rows),
         trials_with_violations: total.map_or(0, |tally| tally.trials_with_violations),
         violations: total.map_or(0, |tally| tally.violations),
         mean_steps: mean(used(graded(rows, outcome), |usage| usage.steps)),
@@ -100,6 +101,24 @@ fn summary(arm: &ArmName, rows: &[&TrialRow], outcome: Outcome, counts: &Counts)
             .first()
             .map_or_else(String::new, |row| row.memory_digest.to_string()),
     }
+}
+
+/// Most reasons of one arm that are kept: some programs say something else each time.
+const MOST_REASONS: usize = 20;
+
+/// Why trials broke.
+fn reasons(rows: &[&TrialRow]) -> Vec<(String, u32)> {
+    let mut counted: BTreeMap<&str, u32> = BTreeMap::new();
+    for reason in rows.iter().filter_map(|row| row.broken.as_deref()) {
+        *counted.entry(reason).or_default() += 1;
+    }
+    let mut reasons: Vec<(String, u32)> = counted
+        .into_iter()
+        .map(|(reason, trials)| (reason.to_owned(), trials))
+        .collect();
+    reasons.sort_by_key(|(_, trials)| std::cmp::Reverse(*trials));
+    reasons.truncate(MOST_REASONS);
+    reasons
 }
 
 /// What the judge took; `None` where none was asked.

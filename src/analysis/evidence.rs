@@ -39,6 +39,9 @@ pub struct ArmSummary {
     pub rate: RateEvidence,
     /// Trials that broke.
     pub broken: u32,
+    /// Why, the most frequent reasons first, with how many trials each broke; reasons beyond a number of them are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken_by: Vec<(String, u32)>,
     /// Trials in which something was breached.
     pub trials_with_violations: u32,
     /// Violations in all.
@@ -69,6 +72,36 @@ pub struct ArmSummary {
     pub learnings: u32,
     /// Digest of the arm's store.
     pub memory_digest: String,
+}
+
+impl Evidence {
+    /// Trials of all arms that broke at the headline budget.
+    pub fn broken(&self) -> u32 {
+        self.arms.iter().map(|it| it.broken).sum()
+    }
+
+    /// Whether trials broke, and none was graded: nothing was measured.
+    pub fn is_all_broken(&self) -> bool {
+        0 < self.broken() && self.arms.iter().all(|it| it.rate.trials == 0)
+    }
+
+    /// Why trials broke, over all arms: the reason, how many trials, and the arms; the most frequent first.
+    pub fn broken_by(&self) -> Vec<(&str, u32, Vec<&str>)> {
+        let mut all: BTreeMap<&str, (u32, Vec<&str>)> = BTreeMap::new();
+        for arm in &self.arms {
+            for (reason, trials) in &arm.broken_by {
+                let (sum, arms) = all.entry(reason).or_default();
+                *sum += trials;
+                arms.push(&arm.arm);
+            }
+        }
+        let mut reasons: Vec<_> = all
+            .into_iter()
+            .map(|(reason, (trials, arms))| (reason, trials, arms))
+            .collect();
+        reasons.sort_by_key(|(_, trials, _)| std::cmp::Reverse(*trials));
+        reasons
+    }
 }
 
 /// What a judge consumed over an arm's trials.

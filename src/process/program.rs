@@ -53,6 +53,25 @@ impl Program {
         Ok(Self::of(words))
     }
 
+    /// The same program, if it can be started.
+    ///
+    /// # Errors
+    /// Usage: it is not there, or may not be run.
+    pub fn found(self) -> Result<Self> {
+        let name = self.called();
+        let Some(file) = locate(name).filter(|it| it.is_file()) else {
+            return Err(Error::usage(format!("there is no program `{name}`")).mend(
+                "is it installed and on the PATH? a path is taken from the folder you are in",
+            ));
+        };
+        match rustix::fs::access(&file, rustix::fs::Access::EXEC_OK) {
+            Ok(()) => Ok(self),
+            Err(_) => Err(Error::usage(format!("`{name}` is no program")).mend(format!(
+                "make it executable (`chmod +x {name}`), or name what runs it, as in `command:python3 {name}`"
+            ))),
+        }
+    }
+
     fn of(words: Vec<String>) -> Self {
         let mut run = words.clone();
         let mut parts: Vec<Vec<u8>> = words.iter().map(|it| it.clone().into_bytes()).collect();

@@ -113,11 +113,7 @@ impl Calibration {
                 "the labels name no arms to compare, so nothing shows that the judge errs alike in each".to_owned(),
             );
         }
-        for (index, one) in self.arms.iter().enumerate() {
-            for other in &self.arms[index + 1..] {
-                doubts.extend(differs(one, other));
-            }
-        }
+        doubts.extend(self.differing());
         doubts
     }
 
@@ -141,7 +137,21 @@ impl Calibration {
             ));
         }
         let of = |arm: &str| self.arms.iter().find(|it| it.arm == arm);
-        differs(of(arms[0])?, of(arms[1])?)
+        match (of(arms[0]), of(arms[1])) {
+            (Some(one), Some(other)) => differs(one, other),
+            // A judge that favours any arm may favour one nobody labelled.
+            _ => self.differing().into_iter().next(),
+        }
+    }
+
+    /// That pairs of arms show different errors, in sentences.
+    fn differing(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (index, one) in self.arms.iter().enumerate() {
+            let others = self.arms[index + 1..].iter();
+            found.extend(others.filter_map(|other| differs(one, other)));
+        }
+        found
     }
 
     /// A difference between arms without the judge's errors, which are taken to be alike in both.
@@ -340,7 +350,8 @@ mod tests {
             told.starts_with("the judge errs differently with"),
             "{told}"
         );
-        assert_eq!(partial.objection(&judge, ["dreamed", "stored"]), None);
+        let told = partial.objection(&judge, ["dreamed", "stored"]);
+        assert!(told.is_some(), "what favours one arm may favour another");
     }
 
     #[test]

@@ -443,6 +443,7 @@ mod tests {
         ArmSummary {
             arm: name.into(),
             rate: rate(BARE),
+            broken_by: Vec::new(),
             broken: 0,
             trials_with_violations: 0,
             violations: 0,

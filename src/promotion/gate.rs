@@ -119,17 +119,12 @@ impl<'a> GateCase<'a> {
         }
         reasons.extend(compared.and_then(|it| self.breaches(it)));
         reasons.extend(self.unwanted());
-        let word = match reasons.is_empty() {
-            false => GateWord::Fail,
-            true if self.is_unchanged() => GateWord::Pass,
-            true if objection.is_some() || self.awaiting().next().is_some() => {
-                GateWord::Inconclusive
-            }
-            true if self.is_held(tested.as_ref()) => GateWord::Pass,
-            true => GateWord::Inconclusive,
-        };
+        let word = self.word(&reasons, tested.as_ref());
         let is_undecided = word == GateWord::Inconclusive;
         if is_undecided {
+            if self.evidence.is_all_broken() {
+                reasons.push("every trial broke, so nothing was measured".to_owned());
+            }
             reasons.extend(objection.map(str::to_owned));
             reasons.extend(self.awaiting());
         }
@@ -159,10 +154,28 @@ impl<'a> GateCase<'a> {
         }
     }
 
+    fn word(&self, reasons: &[String], tested: Option<&ContrastVerdict>) -> GateWord {
+        match reasons.is_empty() {
+            false => GateWord::Fail,
+            // Of a store nobody could try nothing is known, whatever it is.
+            true if self.evidence.is_all_broken() => GateWord::Inconclusive,
+            true if self.is_unchanged() => GateWord::Pass,
+            true if self.is_withheld() || self.awaiting().next().is_some() => {
+                GateWord::Inconclusive
+            }
+            true if self.is_held(tested) => GateWord::Pass,
+            true => GateWord::Inconclusive,
+        }
+    }
+
     fn counts_as(&self, word: GateWord) -> GateWord {
         match (word, self.policy.gate.inconclusive.as_str()) {
             // Whoever lets doubt pass speaks of too little evidence; this is evidence nobody may rely on.
-            (GateWord::Inconclusive, "pass") if !self.is_withheld() => GateWord::Pass,
+            (GateWord::Inconclusive, "pass")
+                if !self.is_withheld() && !self.evidence.is_all_broken() =>
+            {
+                GateWord::Pass
+            }
             (GateWord::Inconclusive, "fail") => GateWord::Fail,
             _ => word,
         }

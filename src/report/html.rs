@@ -319,7 +319,7 @@ mod tests {
                 "Compared with what",
                 "Where it hurt",
                 "What it costs",
-                "If missing trials were counted otherwise",
+                "Missing trials",
                 "What this cannot say",
                 "Where it comes from",
                 "How this was computed"

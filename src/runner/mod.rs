@@ -19,7 +19,10 @@ use std::{
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
-    domain::halt::Halt,
+    domain::{
+        halt::{Halt, Why},
+        trial::Outcome,
+    },
     error::{Error, Result},
     runner::{
         bench::{Bench, Played},
@@ -37,6 +40,8 @@ const COMMIT_EVERY: Duration = Duration::from_millis(50);
 const COMMIT_AT: usize = 1000;
 /// Handfuls that may wait while a commit is on its way to the disk, so that no worker waits for it.
 const WAITING: usize = 4 * COMMIT_AT / HANDFUL;
+/// Trials in a row that may break, the fault being whoever attempts, before the run is ended.
+const MOST_BROKEN: usize = 16;
 /// How long what comes in is let gather, so that not every trial wakes whoever commits.
 const GATHER: Duration = Duration::from_millis(2);
 /// Most trials a worker takes at once.
@@ -171,6 +176,7 @@ fn set_to_work(
 ) -> (JoinSet<()>, mpsc::Receiver<Vec<Played>>) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let next = Arc::new(AtomicUsize::new(0));
+    let broken = Arc::new(AtomicUsize::new(0));
     let mut workers = JoinSet::new();
     for _ in 0..pace.workers.clamp(1, missing.len().max(1)) {
         let worker = Worker {
@@ -178,6 +184,7 @@ fn set_to_work(
             trials: Arc::clone(trials),
             missing: Arc::clone(missing),
             next: Arc::clone(&next),
+            broken: Arc::clone(&broken),
             halt: Arc::clone(&pace.halt),
             purse: pace.purse.clone(),
         };
@@ -205,11 +212,27 @@ struct Worker {
     trials: Arc<[PlannedTrial]>,
     missing: Arc<[usize]>,
     next: Arc<AtomicUsize>,
+    /// Trials that broke since one was graded.
+    broken: Arc<AtomicUsize>,
     halt: Arc<Halt>,
     purse: Option<Arc<Purse>>,
 }
 
 impl Worker {
+    /// Ends the run where one trial after the other breaks: no other will fare better.
+    fn watch(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Graded(_) => self.broken.store(0, Ordering::Relaxed),
+            Outcome::Broken(why) => {
+                let in_a_row = self.broken.fetch_add(1, Ordering::Relaxed) + 1;
+                if MOST_BROKEN <= in_a_row {
+                    let told = format!("{in_a_row} trials in a row broke, the last one as {why}");
+                    self.halt.set(Why::Down(told));
+                }
+            }
+        }
+    }
+
     async fn work(self, sender: mpsc::Sender<Vec<Played>>) {
         let handful = self.bench.handful();
         loop {
@@ -229,6 +252,7 @@ impl Worker {
                 if let Some(purse) = &self.purse {
                     purse.end(one.record.cost(self.bench.is_free()));
                 }
+                self.watch(&one.record.outcome);
                 // What broke while the run is being ended, by a provider that is down above all, was not the trial's
                 // turn: it is left for `--resume`.
                 if one.record.outcome.completed().is_none() && self.halt.is_set() {

@@ -59,7 +59,9 @@ fn a_plan_counts_what_the_judge_may_cost_and_a_bound_needs_its_price() {
     write_suite(folder.path(), 2, 20);
     let server = Server::start(|_, _| Act::Answer(500, Vec::new(), String::new()));
     let plan = |judge: &str, more: &str| {
-        let words = format!("run . --judge {judge} --arms bare --repeats 1 --pairs 0 {more}");
+        let words = format!(
+            "run . --agent anthropic:claude-haiku-4-5 --judge {judge} --arms bare --repeats 1 --pairs 0 {more}"
+        );
         with_server(folder.path(), &words, &server)
     };
     let priced = plan("anthropic:claude-haiku-4-5", "--plan");

@@ -401,8 +401,60 @@ fn a_key_reaches_a_program_only_by_name_and_no_file_in_any_case() {
     }
 }
 
+#[test]
+fn a_run_of_which_every_trial_breaks_says_why_ends_with_5_and_passes_no_gate() {
+    let room = Room::new();
+    room.write("agent.sh", "echo no key here >&2; exit 4");
+    let words =
+        "run suite --agent command:sh\u{a0}agent.sh --memory suite/memory --pairs 0 --out run -q";
+    let run = |more: &str| {
+        let words = format!("{words} {more}");
+        let words = words.split(' ').map(|it| it.replace('\u{a0}', " "));
+        say(room.path(), words)
+    };
+    let said = run("--arms stored,dreamed --repeats 1");
+    let reason = "`sh` ended with code 4; its last words: no key here";
+    assert_eq!(said.code, Some(5), "{}", said.talk);
+    assert!(
+        said.answer
+            .contains("12 trials broke and are not counted:\n    12 × ")
+            && said.answer.contains(reason),
+        "{}",
+        said.answer
+    );
+    assert!(
+        said.talk
+            .contains("every trial broke, so nothing was measured"),
+        "{}",
+        said.talk
+    );
+    let report = fs::read_to_string(room.path().join("run/report.md")).unwrap();
+    assert!(
+        report.contains("Why trials broke") && report.contains("no key here"),
+        "{report}"
+    );
+    let gate = say(room.path(), ["gate", "run"]);
+    assert_eq!(gate.code, Some(3), "{}", gate.answer);
+    assert!(
+        gate.answer
+            .starts_with("gate: inconclusive: every trial broke, so nothing was measured"),
+        "{}",
+        gate.answer
+    );
+    fs::remove_dir_all(room.path().join("run")).unwrap();
+    let long = run("--arms stored,dreamed --repeats 9 -j 1");
+    assert_eq!(long.code, Some(5), "{}", long.talk);
+    assert!(
+        long.talk
+            .contains("stopped: 16 trials in a row broke, the last one as ")
+            && long.talk.contains(reason),
+        "{}",
+        long.talk
+    );
+}
+
 /// Arguments that are refused, and how the refusal begins; `WORLD` stands for a suite with a world.
-const REFUSED: [(&[&str], &str); 9] = [
+const REFUSED: [(&[&str], &str); 13] = [
     (
         &["run", "WORLD", "--agent", "command:sh clerk.sh"],
         "error: this agent and this suite do not fit: a program cannot play the desk of a world",
@@ -420,11 +472,27 @@ const REFUSED: [(&[&str], &str); 9] = [
         "error: `command:` names no program\n",
     ),
     (
+        &["run", "suite", "--agent", "command:no-such-program x"],
+        "error: there is no program `no-such-program`\n\nhint: is it installed and on the PATH?",
+    ),
+    (
+        &["run", "suite", "--agent", "command:./suite/suite.toml"],
+        "error: `./suite/suite.toml` is no program\n\nhint: make it executable",
+    ),
+    (
+        &["run", "WORLD", "--dreamer", "command:./gone.sh"],
+        "error: there is no program `./gone.sh`\n",
+    ),
+    (
+        &["run", "suite"],
+        "error: this agent and this suite do not fit: the embedded agents play worlds only",
+    ),
+    (
         &["run", "suite", "--agent", "command:a 'b"],
         "error: a quote (') is not closed in `a 'b`\n",
     ),
     (
-        &["run", "suite", "--dreamer", "nul"],
+        &["run", "WORLD", "--dreamer", "nul"],
         "error: there is no dreamer `nul`\n\nhint: did you mean `null`?",
     ),
     (

@@ -9,7 +9,10 @@ use std::future::ready;
 
 use crate::{
     agents::{Agent, Boxed, Work},
-    domain::trial::{Attempt, Stop, Usage},
+    domain::{
+        suite::Setting,
+        trial::{Attempt, Stop, Usage},
+    },
     environment::{Desk, Place},
 };
 
@@ -27,6 +30,8 @@ pub enum Policy {
 /// What must be said wherever the embedded agents are shown.
 const ABOUT: &str = "A small fixed policy without a language model. It measures the harness; it does not stand \
                      in for a language model.";
+
+const NO_WORLD: &str = "the embedded agents play worlds only, and this suite has none";
 
 /// An embedded agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,11 +64,16 @@ impl Agent for Embedded {
         ABOUT.to_owned()
     }
 
+    fn refuses(&self, setting: &Setting) -> Option<String> {
+        match setting {
+            Setting::World(_) => None,
+            Setting::Workspace { .. } | Setting::None => Some(NO_WORLD.to_owned()),
+        }
+    }
+
     fn attempt<'a>(&'a self, work: Work<'a>) -> Boxed<'a, Attempt> {
         let Place::Desk(desk) = work.place else {
-            return Box::pin(ready(Err(
-                "the embedded agents play worlds only, and this suite has none".into(),
-            )));
+            return Box::pin(ready(Err(NO_WORLD.into())));
         };
         let memory = if self.reads { work.memory } else { &[] };
         let mut counsel = Counsel::read(memory, desk);

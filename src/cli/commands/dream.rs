@@ -82,7 +82,11 @@ fn slept(args: &DreamArgs, sessions: &[Session], store: &Store) -> Result<Dream>
     }
     if !names_hosted(word) {
         settle::check_uninstructed(word, instructions.as_ref())?;
-        let dreamer = settle::dreamer(word, &settle::passed(&args.pass_env)?, 1)?;
+        let dreamer = settle::dreamer(
+            (word, &Halt::default()),
+            &settle::passed(&args.pass_env)?,
+            1,
+        )?;
         return runtime()?.block_on(dreamer.dream(sessions, store));
     }
     let halt = Arc::new(Halt::default());

@@ -6,6 +6,7 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use crate::{
     analysis::{
+        evidence::Evidence,
         frames::{to_csv, to_parquet},
         spending::Spending,
     },
@@ -31,6 +32,9 @@ use crate::{
         gating,
     },
 };
+
+/// Reasons for broken trials that are printed.
+const REASONS: usize = 3;
 
 /// What to write beside the report.
 #[derive(Debug, Clone, Default)]
@@ -386,6 +390,25 @@ fn dream_log(dream: &Dream) -> Result<String> {
         .map_err(|fault| Error::bug("the change log could not be written").because(fault))
 }
 
+/// How many trials broke, and why.
+fn broken(evidence: &Evidence) -> Vec<String> {
+    let broken = evidence.broken();
+    if broken == 0 {
+        return Vec::new();
+    }
+    let trials = count(broken as usize, "trial");
+    let mut lines = vec![format!("  {trials} broke and are not counted:")];
+    let reasons = evidence.broken_by();
+    for (reason, trials, _) in reasons.iter().take(REASONS) {
+        lines.push(format!("    {trials} × {reason}"));
+    }
+    let told: u32 = reasons.iter().take(REASONS).map(|it| it.1).sum();
+    if told < broken {
+        lines.push(format!("    {} × something else", broken - told));
+    }
+    lines
+}
+
 /// Prints the answer: the verdict with its denominator, the tally, and where the report is.
 pub fn tell(conclusion: &Conclusion, folder: &Path, voice: &Voice) {
     match voice.format {
@@ -400,13 +423,7 @@ pub fn tell(conclusion: &Conclusion, folder: &Path, voice: &Voice) {
             if !verdicts.tally.is_empty() {
                 lines.push(verdicts.tally.clone());
             }
-            let broken: u32 = conclusion.evidence.arms.iter().map(|arm| arm.broken).sum();
-            if broken > 0 {
-                lines.push(format!(
-                    "  {} broke and are not counted",
-                    count(broken as usize, "trial")
-                ));
-            }
+            lines.extend(broken(&conclusion.evidence));
             if !conclusion.reused.is_empty() {
                 lines.push(format!("  {}", conclusion.reused));
             }

@@ -85,7 +85,14 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let told = runtime.block_on(pages::conclude(&asked, &finished, &policy, &folder, &wants))?;
     end(&asked, &folder, told.journal)?;
     pages::tell(&told.conclusion, &folder, &args.voice);
-    Ok(gate::tell(told.gate.as_ref(), &folder))
+    let exit = gate::tell(told.gate.as_ref(), &folder);
+    if told.conclusion.evidence.is_all_broken() {
+        speech::remark(
+            "stopped short: every trial broke, so nothing was measured\nnext: mend what broke them and run it again",
+        );
+        return Ok(Exit::Outside);
+    }
+    Ok(exit)
 }
 
 /// The earlier runs that were named, as far as they were played.

@@ -18,7 +18,12 @@ use crate::{
             room,
         },
     },
-    domain::{halt::Halt, id::ArmName, memory::Store, suite::Suite},
+    domain::{
+        halt::{Halt, Why},
+        id::ArmName,
+        memory::Store,
+        suite::Suite,
+    },
     draw::Key,
     dreaming::{Dreamer, command::ProgramDreamer, controls::Control, embedded::Reference},
     error::{Error, Result, did_you_mean},
@@ -272,7 +277,12 @@ fn fitting_agent(
         None => Ok(agent),
         Some(why) => Err(
             Error::usage(format!("this agent and this suite do not fit: {why}"))
-                .mend("name another suite, or play this one with `--agent embedded`"),
+                .mend(match typed.agent.as_str() {
+                    "embedded" | "forager" => {
+                        "name a model or a program: `--agent anthropic:MODEL`, `openai:MODEL` or `command:PROGRAM`"
+                    }
+                    _ => "name another suite, or play this one with `--agent embedded`",
+                }),
         ),
     }
 }
@@ -297,7 +307,7 @@ fn fitting_dreamer(
         _ if names_model(word) => Ok(Arc::new(way.dreamer(word, instructions, typed.seed)?)),
         _ => {
             check_uninstructed(word, instructions.as_ref())?;
-            dreamer(word, &typed.pass_env, typed.seed)
+            dreamer((word, halt), &typed.pass_env, typed.seed)
         }
     }
 }
@@ -416,10 +426,19 @@ const DREAMERS: [&str; 8] = [
     "command:PROGRAM",
 ];
 
+/// A program; one that is not only read of must be there.
+fn program_of(words: &str, halt: &Halt) -> Result<Program> {
+    let program = Program::parse(words)?;
+    match halt.why() {
+        Some(Why::Reading) => Ok(program),
+        _ => program.found(),
+    }
+}
+
 fn agent((typed, halt): (&Typed, &Halt), suite: &Suite, way: &Reach) -> Result<Arc<dyn Agent>> {
     if let Some(program) = typed.agent.strip_prefix(PREFIX) {
         return Ok(Arc::new(ProgramAgent {
-            program: Program::parse(program)?,
+            program: program_of(program, halt)?,
             pass: typed.pass_env.clone(),
             // A program that asks a model needs the network.
             sandbox: room::sandbox(typed, halt, true)?,
@@ -438,10 +457,14 @@ fn agent((typed, halt): (&Typed, &Halt), suite: &Suite, way: &Reach) -> Result<A
 ///
 /// # Errors
 /// There is none.
-pub fn dreamer(word: &str, pass: &[String], seed: u64) -> Result<Arc<dyn Dreamer>> {
+pub fn dreamer(
+    (word, halt): (&str, &Halt),
+    pass: &[String],
+    seed: u64,
+) -> Result<Arc<dyn Dreamer>> {
     if let Some(program) = word.strip_prefix(PREFIX) {
         return Ok(Arc::new(ProgramDreamer {
-            program: Program::parse(program)?,
+            program: program_of(program, halt)?,
             pass: pass.to_vec(),
             seed: Key::root(seed).word("dreamer").draw(0) >> 11,
         }));
