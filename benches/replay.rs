@@ -52,6 +52,7 @@ fn bench_and_plan() -> (Arc<Bench>, Arc<[PlannedTrial]>) {
         practice_repeats: 0,
         repeats: 0,
         pairs: PAIRS,
+        sweeps: true,
     };
     let trials = replay(&suite, &bench.arms, &roster, &amount, 1).into();
     (Arc::new(bench), trials)

@@ -107,6 +107,9 @@ pub struct Typed {
     pub practice_repeats: u32,
     /// Foldover pairs.
     pub pairs: u32,
+    /// Whether the suite's other budgets are left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_sweep: bool,
     /// The seed of all trials.
     pub seed: u64,
     /// Earlier runs whose trials are taken where nothing they depend on has changed; they affect no result.

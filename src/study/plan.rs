@@ -18,6 +18,8 @@ pub struct Amount {
     pub repeats: u32,
     /// Foldover pairs.
     pub pairs: u32,
+    /// Whether some arms are played once more at each other budget of the suite.
+    pub sweeps: bool,
 }
 
 /// The practice trials, under the arm `stored` (index `arm`).
@@ -86,7 +88,7 @@ pub fn replay(
                 });
             }
         }
-        for arm in &roster.swept {
+        for arm in roster.swept.iter().filter(|_| amount.sweeps) {
             let others = suite
                 .sweep_steps
                 .iter()

@@ -43,6 +43,7 @@ pub const GATE: Amount = Amount {
     practice_repeats: 2,
     repeats: 3,
     pairs: 1000,
+    sweeps: true,
 };
 
 /// Whether the full batteries were asked for; the bounds are the same, only the numbers of worlds and seeds differ.

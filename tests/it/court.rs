@@ -167,6 +167,7 @@ pub fn asked(
             practice_repeats: 1,
             repeats: 2,
             pairs: 4,
+            sweeps: true,
         },
         seed: 1,
         tries_dropped: false,

@@ -316,6 +316,7 @@ fn traces(name: &str, workers: usize) -> Digest {
         practice_repeats: 1,
         repeats: 1,
         pairs: 50,
+        sweeps: true,
     };
     let asked = Asked {
         arms: ["bare", "dreamed"].map(str::to_owned).to_vec(),

@@ -45,11 +45,7 @@ fn a_run_on_the_platform_ends_in_a_report_that_can_be_read_without_a_key() {
     let folder = TemporaryFolder::create("hosted").unwrap();
     let ran = said(run(folder.path(), &platform, &BOTH));
     assert_eq!(ran.code, Some(0), "{}", ran.talk);
-    assert!(
-        ran.talk.contains("dreamed over 16 sessions"),
-        "{}",
-        ran.talk
-    );
+    assert!(ran.talk.contains("dreamed over 8 sessions"), "{}", ran.talk);
     assert_eq!(platform.counts().left, [].into());
     let html = fs::read_to_string(folder.path().join("run/report.html")).unwrap();
     assert!(html.contains("managed-agents platform"));
@@ -77,7 +73,7 @@ fn an_interrupted_run_names_what_it_keeps_and_goes_on_with_it() {
     Command::new("kill").args(["-INT", &id]).status().unwrap();
     let ran = end(child);
     assert_ne!(ran.code, Some(0));
-    let told = "left on the platform for `--resume` to dream over: 16 sessions (sesn_";
+    let told = "left on the platform for `--resume` to dream over: 8 sessions (sesn_";
     assert!(ran.talk.contains(told), "{}", ran.talk);
     assert!(ran.talk.contains("in its metadata"), "{}", ran.talk);
     let left = platform.counts().left;
@@ -165,7 +161,7 @@ fn dream_alone_reads_a_run_that_waits_and_leaves_nothing_of_its_own() {
     let dreamt = said(with_key(command(folder.path(), arguments)));
     assert_eq!(dreamt.code, Some(0), "{}", dreamt.talk);
     assert!(
-        dreamt.answer.contains("from 16 sessions"),
+        dreamt.answer.contains("from 8 sessions"),
         "{}",
         dreamt.answer
     );
@@ -190,7 +186,7 @@ fn dream_alone_reads_a_run_that_waits_and_leaves_nothing_of_its_own() {
     // Its sessions, an agent and an environment.
     assert_eq!(
         tidied.answer,
-        "removed 18 things of this run from the platform\n"
+        "removed 10 things of this run from the platform\n"
     );
     assert_eq!(platform.counts().left, [].into());
     let again = said(with_key(command(folder.path(), ["tidy", "run"])));

@@ -67,6 +67,7 @@ impl Set {
                 practice_repeats: 1,
                 repeats: 1,
                 pairs: 0,
+                sweeps: true,
             },
             arms: ["bare", "stored", "dreamed"].map(str::to_owned).to_vec(),
             seconds: 60,
@@ -193,6 +194,7 @@ impl Set {
             practice_repeats: 0,
             repeats: u32::try_from(times).unwrap(),
             pairs: 0,
+            sweeps: true,
         };
         let trials = replay(&bench.suite, &bench.arms, &roster, &amount, 1);
         let task = trials[0].task;

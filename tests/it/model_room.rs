@@ -101,6 +101,7 @@ impl Set {
             practice_repeats: 0,
             repeats: self.repeats,
             pairs: 0,
+            sweeps: true,
         };
         Room {
             trials: replay(&bench.suite, &bench.arms, &roster, &amount, 1),

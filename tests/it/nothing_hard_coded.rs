@@ -65,6 +65,7 @@ fn results(suite: Suite) -> Results {
     let amount = Amount {
         repeats: 1,
         pairs: 300,
+        sweeps: true,
         ..GATE
     };
     let (asked, finished) = lab.finished(&roster, amount, Some(dream));

@@ -420,6 +420,7 @@ fn effects(
     let arm = lab.arm("dreamed", &planted.store);
     let amount = Amount {
         pairs: u32::try_from(pairs).unwrap(),
+        sweeps: true,
         ..GATE
     };
     let trials = replay(

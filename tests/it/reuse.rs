@@ -145,6 +145,7 @@ fn a_changed_playbook_replays_only_the_trials_that_are_given_it() {
     let amount = Amount {
         repeats: 2,
         pairs: 200,
+        sweeps: true,
         ..GATE
     };
     let trials = replay(lab.suite(), &lab.bench.arms, &roster, &amount, 1);

@@ -58,7 +58,7 @@ pub enum Command {
 /// How much is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Preset {
-    /// 1 repeat, 200 foldover pairs
+    /// 1 repeat, practice once, 200 foldover pairs, no other step budgets
     Smoke,
     /// 3 repeats, 1,000 foldover pairs
     Gate,
@@ -106,6 +106,9 @@ pub struct RunArgs {
     /// Foldover pairs, instead of the preset's
     #[arg(long, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub pairs: Option<u32>,
+    /// Leave out the trials at the suite's other step budgets
+    #[arg(long)]
+    pub no_sweep: bool,
     /// Seed of the trials
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -122,7 +125,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "RUN")]
     pub reuse: Vec<PathBuf>,
     /// Continue the run in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "instructions", "pass_env", "delivery", "sandbox", "base_url", "models", "record", "replay", "judge", "judge_votes", "calibration", "memory", "stored", "arms", "preset", "repeats", "pairs", "seed", "world_seed", "out", "plan"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "reuse", "agent", "dreamer", "instructions", "pass_env", "delivery", "sandbox", "base_url", "models", "record", "replay", "judge", "judge_votes", "calibration", "memory", "stored", "arms", "preset", "repeats", "pairs", "no_sweep", "seed", "world_seed", "out", "plan"])]
     pub resume: Option<PathBuf>,
     /// Print what would be played, and spend nothing
     #[arg(long)]

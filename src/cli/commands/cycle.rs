@@ -248,7 +248,7 @@ fn check_own(asked: &Asked, args: &CycleArgs, night: &Night) -> Result<()> {
 }
 
 fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Result<Typed> {
-    let (repeats, pairs) = settle::amount(args.preset);
+    let usual = settle::amount(args.preset);
     Ok(Typed {
         suite: args.suite.display().to_string(),
         world_seed: args.world_seed,
@@ -258,9 +258,10 @@ fn typed(args: &CycleArgs, custody: &Custody, night: &Night, head: String) -> Re
         arms: ["bare", "stored", "dreamed", "placebo"]
             .map(str::to_owned)
             .into(),
-        repeats,
-        practice_repeats: settle::PRACTICE_REPEATS,
-        pairs,
+        repeats: usual.repeats,
+        practice_repeats: usual.practice_repeats,
+        pairs: usual.pairs,
+        no_sweep: !usual.sweeps,
         seed: night.seed,
         ..settle::cast(&args.cast)?
     })

@@ -208,6 +208,9 @@ fn canaries(asked: &Asked) -> String {
 
 /// Trials at other budgets for each test task.
 fn sweep_of_a_task(asked: &Asked) -> usize {
+    if !asked.amount.sweeps {
+        return 0;
+    }
     let is_swept = |arm: &&String| ["bare", "dreamed", "placebo"].contains(&arm.as_str());
     let headline = asked.suite.limits.steps;
     let budgets = asked.suite.sweep_steps.iter().filter(|it| **it != headline);

@@ -11,7 +11,8 @@ use crate::{
         spending::Spending,
     },
     cli::{
-        args::{Format, Voice},
+        args::{Format, Preset, Voice},
+        commands::{reach::names_model, settle},
         speech,
     },
     domain::{dream::Dream, id::Digest, memory::Store, trial::TrialRow},
@@ -329,41 +330,61 @@ fn sentence(remark: &str) -> String {
 /// The command that gives this run again.
 fn reproduce(asked: &Asked) -> String {
     let typed = &asked.typed;
-    let mut words = vec![format!("dreameval run {}", typed.suite)];
-    let mut add = |flag: &str, value: String| words.push(format!("--{flag} {value}"));
-    add("seed", typed.seed.to_string());
-    if let Some(seed) = typed.world_seed {
-        add("world-seed", seed.to_string());
-    }
-    add("agent", shell_word(&typed.agent));
+    let smoke = settle::amount(Preset::Smoke);
+    let is_smoke = typed.practice_repeats == smoke.practice_repeats && typed.no_sweep;
+    let mut words = vec![format!("dreameval run {}", shell_word(&typed.suite))];
+    let mut add = |flag: &str, value: Option<String>| {
+        words.extend(value.map(|it| format!("--{flag} {}", shell_word(&it))));
+    };
+    add("preset", is_smoke.then(|| "smoke".to_owned()));
+    add("seed", Some(typed.seed.to_string()));
+    add("world-seed", typed.world_seed.map(|it| it.to_string()));
+    add("agent", Some(typed.agent.clone()));
+    add("delivery", typed.delivery.clone());
+    // The address of the platform stands in no name, and a recording is played without it.
+    let words_of = [
+        &typed.agent,
+        &typed.dreamer,
+        typed.judge.as_ref().unwrap_or(&typed.agent),
+    ];
+    let is_named = words_of.into_iter().any(|it| names_model(it));
+    add(
+        "base-url",
+        typed.network.base_url.clone().filter(|_| is_named),
+    );
+    add("models", typed.network.models.clone());
     for name in &typed.pass_env {
-        add("pass-env", name.clone());
+        add("pass-env", Some(name.clone()));
     }
-    if let Some(stored) = &typed.stored {
-        add("stored", stored.clone());
-    }
-    match &typed.memory {
-        Some(memory) => add("memory", memory.clone()),
-        None => add("dreamer", shell_word(&typed.dreamer)),
-    }
-    if let Some(judge) = &typed.judge {
-        add("judge", shell_word(judge));
-    }
-    if let Some(votes) = typed.judge_votes {
-        add("judge-votes", votes.to_string());
-    }
-    if let Some(calibration) = &typed.calibration {
-        add("calibration", calibration.clone());
-    }
-    add("arms", typed.arms.join(","));
-    add("repeats", typed.repeats.to_string());
-    add("pairs", typed.pairs.to_string());
+    add("stored", typed.stored.clone());
+    add("memory", typed.memory.clone());
+    add(
+        "dreamer",
+        Some(typed.dreamer.clone()).filter(|_| typed.memory.is_none()),
+    );
+    // What it says stands in `run.json`; the file it was read from is not known there.
+    add(
+        "instructions",
+        typed.instructions.as_ref().map(|_| "FILE".to_owned()),
+    );
+    add("judge", typed.judge.clone());
+    add("judge-votes", typed.judge_votes.map(|it| it.to_string()));
+    add("calibration", typed.calibration.clone());
+    add("arms", Some(typed.arms.join(",")));
+    add("repeats", Some(typed.repeats.to_string()));
+    add("pairs", Some(typed.pairs.to_string()));
+    let flags = [
+        ("--no-sweep", typed.no_sweep && !is_smoke),
+        ("--sandbox", typed.sandbox),
+    ];
+    let given = flags.into_iter().filter(|(_, is_given)| *is_given);
+    words.extend(given.map(|(flag, _)| flag.to_owned()));
     words.join(" ")
 }
 
 /// A word as a shell takes it: in quotes where it holds anything but plain letters.
 fn shell_word(word: &str) -> String {
-    let is_plain = |it: char| it.is_alphanumeric() || "-_:./".contains(it);
+    let is_plain = |it: char| it.is_alphanumeric() || "-_:./,=".contains(it);
     match word.chars().all(is_plain) {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', "'\\''")),

@@ -48,15 +48,13 @@ use crate::{
 
 /// The built-in arms, in the order they are shown.
 const ARMS: [&str; 5] = ["bare", "stored", "dreamed", "placebo", "oracle"];
-/// Times each practice task is attempted.
-pub const PRACTICE_REPEATS: u32 = 2;
 
 /// What was typed, by value.
 ///
 /// # Errors
 /// A variable to be passed is none, or the ledger of the store is not what was written.
 pub fn typed(args: &RunArgs) -> Result<Typed> {
-    let (repeats, pairs) = amount(args.preset);
+    let usual = amount(args.preset);
     let suite = args.suite.as_deref().unwrap_or(Path::new(""));
     Ok(Typed {
         suite: suite.display().to_string(),
@@ -65,9 +63,10 @@ pub fn typed(args: &RunArgs) -> Result<Typed> {
         stored: args.stored.as_ref().map(|it| it.display().to_string()),
         ledger_head: ledger_head(args.stored.as_ref().or(args.memory.as_ref()))?,
         arms: args.arms.clone(),
-        repeats: args.repeats.unwrap_or(repeats),
-        practice_repeats: PRACTICE_REPEATS,
-        pairs: args.pairs.unwrap_or(pairs),
+        repeats: args.repeats.unwrap_or(usual.repeats),
+        practice_repeats: usual.practice_repeats,
+        pairs: args.pairs.unwrap_or(usual.pairs),
+        no_sweep: args.no_sweep || !usual.sweeps,
         seed: args.seed,
         reuse: args
             .reuse
@@ -110,12 +109,18 @@ fn ledger_head(store: Option<&PathBuf>) -> Result<Option<String>> {
     }
 }
 
-/// Repeats and foldover pairs of a preset.
-pub fn amount(preset: Preset) -> (u32, u32) {
-    match preset {
-        Preset::Smoke => (1, 200),
-        Preset::Gate => (3, 1000),
-        Preset::Promote => (5, 3000),
+/// How much a preset plays.
+pub fn amount(preset: Preset) -> Amount {
+    let (practice_repeats, repeats, pairs) = match preset {
+        Preset::Smoke => (1, 1, 200),
+        Preset::Gate => (2, 3, 1000),
+        Preset::Promote => (2, 5, 3000),
+    };
+    Amount {
+        practice_repeats,
+        repeats,
+        pairs,
+        sweeps: preset != Preset::Smoke,
     }
 }
 
@@ -174,6 +179,7 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
             practice_repeats: typed.practice_repeats,
             repeats: typed.repeats,
             pairs: typed.pairs,
+            sweeps: !typed.no_sweep,
         },
         seed: typed.seed,
         tries_dropped: typed.tries_dropped,
