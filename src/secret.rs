@@ -11,7 +11,10 @@ use regex::{NoExpand, Regex};
 
 /// A key or token. It can be compared with nothing and printed nowhere.
 #[derive(Clone)]
-pub struct Secret(Arc<str>);
+pub struct Secret {
+    text: Arc<str>,
+    shown: Arc<str>,
+}
 
 /// What is searched for, and what stands in its place.
 #[derive(Debug)]
@@ -56,22 +59,30 @@ impl Secret {
                     written: written(&text),
                     is_escaped: text.contains(|it: char| it.is_control() || "\"\\".contains(it)),
                     text: Arc::clone(&text),
-                    shown,
+                    shown: shown.clone(),
                 }));
                 known.sort_by_key(|it| std::cmp::Reverse(it.text.len()));
             }
         }
-        Self(text)
+        Self {
+            text,
+            shown: shown.into(),
+        }
+    }
+
+    /// What stands in its place: the name of its variable, where it has one.
+    pub fn shown(&self) -> &str {
+        &self.shown
     }
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.text.is_empty()
     }
 
     /// The key itself, for the one header that carries it.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
@@ -146,13 +157,13 @@ pub fn strike_bytes(bytes: Vec<u8>) -> Vec<u8> {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(HIDDEN)
+        out.write_str(&self.shown)
     }
 }
 
 impl fmt::Display for Secret {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(HIDDEN)
+        out.write_str(&self.shown)
     }
 }
 

@@ -21,6 +21,7 @@ pub fn main() -> ExitCode {
         Err(exit) => return exit.into(),
     };
     match commands::run(command) {
+        Ok(_) if speech::is_lost() => Exit::Outside.into(),
         Ok(exit) => exit.into(),
         Err(error) => {
             speech::complain(&error);

@@ -401,11 +401,21 @@ impl<'a> Shape<'a> {
         if files::exists(&path) {
             return Some(path);
         }
-        self.teach(
-            named.at,
-            format!("there is no file or folder `{}`", named.value),
-            "paths start at the folder of this file",
-        );
+        // A file that many tables name is missed once.
+        let what = format!("there is no file or folder `{}`", named.value);
+        let is_new = self
+            .faults
+            .found
+            .borrow()
+            .iter()
+            .all(|it| it.1.what() != what);
+        if is_new {
+            self.teach(
+                named.at,
+                what,
+                "paths start at the folder of this file; what a copied file names must be copied with it",
+            );
+        }
         None
     }
 

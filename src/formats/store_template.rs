@@ -13,6 +13,27 @@ use crate::{
     error::{Error, Result, did_you_mean},
 };
 
+/// Refuses a store with placeholders, which only a suite fills.
+///
+/// # Errors
+/// It has one.
+pub fn check_filled(store: &Store, path: &Path) -> Result<()> {
+    let kinds = ["{{remedy:", "{{wrong:", "{{bare:"];
+    for entry in &store.entries {
+        let found = kinds.iter().filter_map(|it| entry.text.find(it)).min();
+        if let Some(at) = found {
+            let line = 1 + entry.text[..at].matches('\n').count();
+            return Err(Error::input(
+                "this memory has placeholders that only a suite fills, from its world",
+            )
+            .in_file(&path.join(entry.path.trim_start_matches('/')))
+            .at(line, 1)
+            .mend("name the store a run of that suite left: `RUN/memory/stored`"));
+        }
+    }
+    Ok(())
+}
+
 /// Fills every placeholder of a store.
 ///
 /// # Errors

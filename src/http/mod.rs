@@ -213,6 +213,8 @@ pub struct Client {
     tries: u32,
     limiter: Limiter,
     breaker: Breaker,
+    /// What is shown in place of the key, where there is one.
+    key: Option<String>,
     halt: Arc<Halt>,
     clock: Clock,
 }
@@ -247,6 +249,7 @@ impl Client {
                 &settings.base_url,
                 Arc::clone(&settings.halt),
             ),
+            key: settings.credential.map(|it| it.secret.shown().to_owned()),
             halt: settings.halt,
             clock: settings.clock,
         })
@@ -406,7 +409,7 @@ impl Client {
         tries: u32,
         lost: u32,
     ) -> std::result::Result<Response, Failure> {
-        if let Some(sign) = sign_of(&exchange) {
+        if let Some(sign) = sign_of(&exchange, self.key.as_deref()) {
             self.breaker.note(sign);
         }
         let no_answer = |told: String| {
@@ -503,7 +506,7 @@ pub fn error_told(body: &Value) -> String {
 }
 
 /// What the last exchange of a request says of its provider; `None` where the caller did not wait for its answer.
-fn sign_of(exchange: &std::result::Result<Answer, Broken>) -> Option<Sign> {
+fn sign_of(exchange: &std::result::Result<Answer, Broken>, key: Option<&str>) -> Option<Sign> {
     let answer = match exchange {
         Err(broken) if broken.how == How::PastLimit => return None,
         Err(broken) => return Some(Sign::Failed(broken.told.clone())),
@@ -518,7 +521,10 @@ fn sign_of(exchange: &std::result::Result<Answer, Broken>) -> Option<Sign> {
         Err(text) => shown(text),
     };
     Some(match (answer.status, &answer.body) {
-        (401, _) => Sign::Final(format!("the provider does not take the key (401: {told})")),
+        (401, _) => Sign::Final(match key {
+            Some(key) => format!("the provider does not take the key {key} (401: {told})"),
+            None => format!("the provider asks for a key, and none is set (401: {told})"),
+        }),
         (200..300, Err(_)) => Sign::Failed("an answer that is not JSON".to_owned()),
         // An answer over JSON-RPC is one, whatever it says.
         (_, Ok(body)) if body.get("jsonrpc").is_some() => Sign::Alive,

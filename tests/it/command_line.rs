@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use dreameval::domain::id::Digest;
-use dreameval::files::{TemporaryFolder, list};
+use dreameval::files::{TemporaryFolder, copy_tree, list};
 use dreameval::formats::memory::read_store;
 use dreameval::promotion::policy::Policy;
 
@@ -135,6 +135,87 @@ fn a_run_is_never_written_over_another() {
                 .join(format!("reports/post-room-{number}/report.html"))
                 .exists()
         );
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_ends_with_5_and_a_reader_that_has_gone_away_is_no_fault() {
+    let folder = folder();
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let said = end(command(folder.path(), ["policy"])
+        .stdout(full)
+        .spawn()
+        .unwrap());
+    assert_eq!(said.code, Some(5));
+    assert!(
+        said.talk
+            .starts_with("error: the answer could not be written"),
+        "{}",
+        said.talk
+    );
+    let mut child = command(folder.path(), ["policy"]).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(end(child).code, Some(0));
+}
+
+#[test]
+fn a_run_can_be_used_wherever_one_stands() {
+    let folder = folder();
+    copy_tree(&post_room(), &folder.path().join("suites/post-room")).unwrap();
+    let words =
+        "run suites/post-room --repeats 1 --pairs 0 --arms bare,dreamed --out reports/one -q";
+    let ran = say(folder.path(), words.split(' '));
+    assert_eq!(ran.code, Some(0), "{}", ran.talk);
+    let before = fs::read(folder.path().join("reports/one/report.html")).unwrap();
+    let below = folder.path().join("reports");
+    let again = say(&below, ["report", "one"]);
+    assert_eq!(again.code, Some(0), "{}", again.talk);
+    let after = fs::read(folder.path().join("reports/one/report.html")).unwrap();
+    assert!(before == after);
+}
+
+#[test]
+fn a_memory_with_placeholders_only_a_suite_fills_is_no_memory() {
+    let folder = folder();
+    let memory = repository()
+        .join("scenarios/legal-desk/memory")
+        .display()
+        .to_string();
+    let suite = post_room().display().to_string();
+    let run = say(folder.path(), ["run", &suite, "--memory", &memory]);
+    assert_eq!(run.code, Some(4), "{}", run.talk);
+    assert!(
+        run.talk
+            .starts_with("error: this memory has placeholders that only a suite fills"),
+        "{}",
+        run.talk
+    );
+}
+
+#[test]
+fn doctor_knows_no_more_words_than_a_run() {
+    let folder = folder();
+    for (words, told) in [
+        (
+            "--agent embeded",
+            "error: there is no agent `embeded`\n\nhint: did you mean `embedded`?",
+        ),
+        ("--dreamer nul", "error: there is no dreamer `nul`"),
+        ("--judge embedded", "error: there is no judge `embedded`"),
+        (
+            "--agent command:no-such-program",
+            "error: there is no program `no-such-program`",
+        ),
+    ] {
+        let said = say(
+            folder.path(),
+            std::iter::once("doctor").chain(words.split(' ')),
+        );
+        assert_eq!(said.code, Some(2), "{words}");
+        assert!(said.talk.starts_with(told), "{}", said.talk);
     }
 }
 

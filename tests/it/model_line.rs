@@ -223,7 +223,7 @@ fn an_outage_ends_the_run_with_5_and_resume_repeats_nothing_that_was_journaled()
     assert_eq!(cut.code, Some(5), "{}", cut.talk);
     assert!(
         cut.talk
-            .contains("the provider does not take the key (401: revoked)"),
+            .contains("the provider does not take the key [PLANTED_KEY] (401: revoked)"),
         "{}",
         cut.talk
     );

@@ -56,7 +56,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
 fn examine(args: &DoctorArgs, role: &str, (word, first): (&str, &str)) -> Result<Exit> {
     if let Some(program) = word.strip_prefix(PREFIX) {
         settle::passed(&args.pass_env)?;
-        let program = Program::parse(program)?;
+        let program = Program::parse(program)?.found()?;
         speech::answer(&format!(
             "program    `{}` is there; what it says is known once it is run (docs/programs.md)",
             program.called()
@@ -67,6 +67,7 @@ fn examine(args: &DoctorArgs, role: &str, (word, first): (&str, &str)) -> Result
         return platform(args, word);
     }
     if !names_model(word) {
+        settle::check_built_in(role, word)?;
         speech::answer(&format!(
             "`{word}` is part of this program: it needs no key and no network"
         ));

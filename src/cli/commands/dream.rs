@@ -43,7 +43,7 @@ pub fn dream(args: &DreamArgs) -> Result<Exit> {
     let store = args
         .memory
         .as_deref()
-        .map_or_else(|| Ok(Store::default()), read_store)?;
+        .map_or_else(|| Ok(Store::default()), settle::given_store)?;
     if let Some(memory) = &args.memory
         && files::lies_below(&args.out, memory)
     {

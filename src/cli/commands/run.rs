@@ -72,8 +72,9 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let Some(finished) = finished else {
         let (told, exit) = ended_early(&pace.halt);
         speech::remark(&format!(
-            "{told}; every finished trial is in the journal\nnext: dreameval run --resume {}",
-            folder.display()
+            "{told}; every finished trial is in the journal\nnext: dreameval run --resume {}{}",
+            folder.display(),
+            bound_again(&pace.halt, &args.bounds)
         ));
         return Ok(exit);
     };
@@ -223,6 +224,23 @@ pub fn watch(halt: &Arc<Halt>, bounds: &BoundArgs) {
 
 /// Seconds nobody waits longer than.
 const YEAR: f64 = 366.0 * 86_400.0;
+
+/// What a resumed run must be told again, as bounds are not kept; and when it is of no use to resume.
+fn bound_again(halt: &Halt, bounds: &BoundArgs) -> String {
+    match (halt.why(), bounds.max_cost) {
+        (Some(Why::Spent(_)), Some(dollars)) => {
+            format!(
+                " --max-cost DOLLARS\n      with more than {dollars} dollars in all; without `--max-cost` there is no bound"
+            )
+        }
+        (Some(Why::Down(_)), bound) => format!(
+            "{}\n      once that is mended; another model, address or program is another run",
+            bound.map_or_else(String::new, |it| format!(" --max-cost {it}"))
+        ),
+        (_, Some(dollars)) => format!(" --max-cost {dollars}"),
+        (_, None) => String::new(),
+    }
+}
 
 /// What is said of a run that ended before its last trial, and how the program ends.
 pub fn ended_early(halt: &Halt) -> (String, Exit) {

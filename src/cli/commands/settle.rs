@@ -30,6 +30,7 @@ use crate::{
     files,
     formats::{
         memory::{read_store, write_store},
+        store_template::check_filled,
         suite::load_suite,
     },
     hosted::Platform,
@@ -97,6 +98,16 @@ pub fn cast(args: &CastArgs) -> Result<Typed> {
     })
 }
 
+/// A store somebody names.
+///
+/// # Errors
+/// It cannot be read, or is a suite's own with placeholders in it.
+pub fn given_store(path: &Path) -> Result<Store> {
+    let store = read_store(path)?;
+    check_filled(&store, path)?;
+    Ok(store)
+}
+
 /// The head of the ledger beside a store, where there is one.
 fn ledger_head(store: Option<&PathBuf>) -> Result<Option<String>> {
     let Some(Ok(custody)) = store.map(|it| Custody::of(it)) else {
@@ -142,7 +153,7 @@ pub fn network(args: &ModelArgs) -> Network {
 pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
     let mut suite = load_suite(Path::new(&typed.suite), typed.world_seed)?;
     if let Some(path) = &typed.stored {
-        suite.memory = read_store(Path::new(path))?;
+        suite.memory = given_store(Path::new(path))?;
         suite
             .digests
             .insert("memory".to_owned(), suite.memory.digest());
@@ -153,7 +164,7 @@ pub fn asked(typed: Typed, halt: &Arc<Halt>) -> Result<Asked> {
     let memory = typed
         .memory
         .as_ref()
-        .map(|path| read_store(Path::new(path)))
+        .map(|path| given_store(Path::new(path)))
         .transpose()?;
     let (arms, extra) = arms(&typed.arms)?;
     if memory.is_some() && !arms.iter().any(|it| it == "dreamed") {
@@ -356,17 +367,46 @@ pub fn asked_again(typed: Typed, folder: &Path, halt: &Arc<Halt>) -> Result<Aske
         Some((name, path)) => format!("{name}={}", given(&format!("arms/{name}"), path)),
         None => arm.clone(),
     };
+    let told = typed.clone();
+    let typed = from_elsewhere(typed, folder);
     let places = Typed {
         memory: typed.memory.as_ref().map(|it| given("memory", it)),
         stored: typed.stored.as_ref().map(|it| given("stored", it)),
         arms: typed.arms.iter().map(arm).collect(),
         calibration: typed.calibration.as_ref().map(|it| given(CALIBRATION, it)),
-        ..typed.clone()
+        ..typed
     };
     Ok(Asked {
-        typed,
+        typed: told,
         ..asked(places, halt)?
     })
+}
+
+/// What was typed in a folder above the run's, as it is read from here: a run can be used wherever one stands.
+fn from_elsewhere(typed: Typed, folder: &Path) -> Typed {
+    let suite = Path::new(&typed.suite);
+    if suite.is_absolute() || files::exists(suite) {
+        return typed;
+    }
+    let Ok(folder) = std::path::absolute(folder) else {
+        return typed;
+    };
+    let Some(base) = folder.ancestors().find(|it| files::exists(&it.join(suite))) else {
+        return typed;
+    };
+    let there = |path: &String| base.join(path).display().to_string();
+    Typed {
+        suite: there(&typed.suite),
+        memory: typed.memory.as_ref().map(there),
+        stored: typed.stored.as_ref().map(there),
+        calibration: typed.calibration.as_ref().map(there),
+        reuse: typed.reuse.iter().map(there).collect(),
+        network: Network {
+            models: typed.network.models.as_ref().map(there),
+            ..typed.network
+        },
+        ..typed
+    }
 }
 
 /// Keeps the stores a run is given, so that it can be read again after they have changed.
@@ -408,7 +448,7 @@ fn own_arm(name: &str, path: &str) -> Result<(ArmName, Store)> {
                 .mend("choose another name of letters, digits, `-` and `_`, such as `--arms bare,mine=STORE`"),
         );
     }
-    Ok((ArmName::new(name), read_store(Path::new(path))?))
+    Ok((ArmName::new(name), given_store(Path::new(path))?))
 }
 
 /// Agents by name; models and programs beside them.
@@ -431,6 +471,28 @@ const DREAMERS: [&str; 8] = [
     "hosted:MODEL",
     "command:PROGRAM",
 ];
+
+/// Refuses a word that names nothing of this program's own in that role: `agent`, `dreamer` or `judge`.
+///
+/// # Errors
+/// It does not.
+pub fn check_built_in(role: &str, word: &str) -> Result<()> {
+    let known: &[&str] = match role {
+        "agent" => &AGENTS,
+        "dreamer" => &DREAMERS,
+        _ => &["anthropic:MODEL", "openai:MODEL"],
+    };
+    match known.contains(&word) {
+        true => Ok(()),
+        false => Err(
+            Error::usage(format!("there is no {role} `{word}`")).mend(did_you_mean(
+                word,
+                &format!("{role}s"),
+                known.iter().copied(),
+            )),
+        ),
+    }
+}
 
 /// A program; one that is not only read of must be there.
 fn program_of(words: &str, halt: &Halt) -> Result<Program> {
