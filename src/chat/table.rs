@@ -95,6 +95,11 @@ impl Table {
         self.listed(&format!("{HOSTED}{model}"), Provider::Anthropic, model)
     }
 
+    /// Whether the table says anything of this word.
+    pub fn lists(&self, word: &str) -> bool {
+        self.0.contains_key(word)
+    }
+
     fn listed(&self, name: &str, provider: Provider, model: &str) -> Listed {
         let mut choice = Choice::new(provider, model);
         let entry = self.0.get(name).cloned().unwrap_or_default();

@@ -162,6 +162,26 @@ fn an_answer_that_cannot_be_written_ends_with_5_and_a_reader_that_has_gone_away_
 }
 
 #[test]
+fn arms_without_a_dream_are_compared_with_each_other() {
+    let folder = folder();
+    let ran = run(
+        folder.path(),
+        &["--arms", "bare,stored", "--out", "run", "-q"],
+    );
+    assert!(
+        ran.answer.contains(" with the store as it was, ")
+            && ran.answer.contains(" with no memory: "),
+        "{}",
+        ran.answer
+    );
+    let report = fs::read_to_string(folder.path().join("run/report.md")).unwrap();
+    assert!(
+        report.contains("| the store as it was against no memory |"),
+        "{report}"
+    );
+}
+
+#[test]
 fn a_run_can_be_used_wherever_one_stands() {
     let folder = folder();
     copy_tree(&post_room(), &folder.path().join("suites/post-room")).unwrap();

@@ -216,10 +216,10 @@ pub struct RoomArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub struct BoundArgs {
     /// Begin no trial that would take the whole run past so many dollars
-    #[arg(long, value_name = "USD", value_parser = positive)]
+    #[arg(long, value_name = "USD", value_parser = positive, allow_negative_numbers = true)]
     pub max_cost: Option<f64>,
     /// Begin no trial after so many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = positive)]
+    #[arg(long, value_name = "SECONDS", value_parser = positive, allow_negative_numbers = true)]
     pub max_seconds: Option<f64>,
 }
 

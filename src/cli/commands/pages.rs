@@ -6,7 +6,7 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use crate::{
     analysis::{
-        evidence::Evidence,
+        evidence::{Comparison, Evidence},
         frames::{to_csv, to_parquet},
         spending::Spending,
     },
@@ -19,7 +19,13 @@ use crate::{
     error::{Error, Result, count},
     files,
     formats::memory::{learnings, read_store, write_store},
-    promotion::{baseline::Baseline, budget::Budget, gate::Gate, policy::Policy},
+    promotion::{
+        baseline::Baseline,
+        budget::Budget,
+        figures::{achieved, arm_words, points, range},
+        gate::Gate,
+        policy::Policy,
+    },
     report::{self, Inputs, criteria::criteria, examples, inputs::RunInfo, summary},
     runner::{
         journal::{self, Record},
@@ -411,6 +417,31 @@ fn dream_log(dream: &Dream) -> Result<String> {
         .map_err(|fault| Error::bug("the change log could not be written").because(fault))
 }
 
+/// What the arms came to against each other, where none of them is the candidate of a verdict.
+fn compared(conclusion: &Conclusion) -> Vec<String> {
+    let candidate = &conclusion.verdicts.dream.question.candidate;
+    let comparisons = &conclusion.evidence.comparisons;
+    if comparisons.iter().any(|it| it.candidate == *candidate) {
+        return Vec::new();
+    }
+    let told = |it: &Comparison| {
+        let difference = it.difference.estimate.map(|estimate| {
+            let interval = it.difference.interval;
+            let interval = interval.map_or_else(String::new, |it| format!(" ({})", range(it)));
+            format!(": {}{interval}", points(estimate))
+        });
+        format!(
+            "  {} with {}, {} with {}{}",
+            achieved(&it.candidate_rate, &it.outcome),
+            arm_words(&it.candidate),
+            achieved(&it.baseline_rate, &it.outcome),
+            arm_words(&it.baseline),
+            difference.unwrap_or_default()
+        )
+    };
+    comparisons.iter().map(told).collect()
+}
+
 /// How many trials broke, and why.
 fn broken(evidence: &Evidence) -> Vec<String> {
     let broken = evidence.broken();
@@ -441,6 +472,7 @@ pub fn tell(conclusion: &Conclusion, folder: &Path, voice: &Voice) {
             let verdicts = &conclusion.verdicts;
             let mut lines = vec![verdicts.dream.sentence.clone()];
             lines.extend(verdicts.dream.reasons.iter().map(|it| format!("  {it}")));
+            lines.extend(compared(conclusion));
             if !verdicts.tally.is_empty() {
                 lines.push(verdicts.tally.clone());
             }

@@ -8,6 +8,7 @@ use crate::{
         hosted::{self, Hosted},
     },
     chat::{HOSTED, Listed, Model, Provider, Table},
+    cli::speech,
     domain::halt::{Halt, Why},
     dreaming::{chat::ChatDreamer, hosted::HostedDreamer},
     error::{Error, Result},
@@ -80,6 +81,11 @@ impl Reach {
     /// There is no such provider, its key is missing, or a setting does not suit it.
     pub fn model(&self, word: &str) -> Result<Model> {
         let (provider, model) = Provider::of(word)?;
+        if let (Some(path), false) = (&self.network.models, self.table.lists(word)) {
+            speech::remark(&format!(
+                "note: `{path}` says nothing of `{word}`; it is asked as if there were no table"
+            ));
+        }
         let Listed {
             mut choice,
             limits,
