@@ -350,14 +350,21 @@ impl Client {
     ) -> std::result::Result<Response, Failure> {
         let (mut tried, mut lost) = (0, 0);
         let mut patience = LAST_WAIT;
+        let mut request = *request;
         loop {
             self.admitted(request.tokens, &mut patience).await?;
-            let mut exchange = wire.exchange(request).await;
+            let mut exchange = wire.exchange(&request).await;
             if let Ok(answer) = &mut exchange {
                 answer.status = retry::meant(answer);
                 self.limiter.learn(&self.clock, answer);
             }
             lost += u32::from(is_lost(&exchange));
+            // Whoever waited for one answer in vain has less time for the next.
+            if let (Err(broken), Some(left)) = (&exchange, &mut request.seconds_left)
+                && broken.how == How::Late
+            {
+                *left -= wire.longest();
+            }
             match retry::next(&exchange, request.repeat, tried, request.address) {
                 Next::Again(wait)
                     if tried + 1 < self.tries && self.wait_for(wait, &mut patience).await => {}

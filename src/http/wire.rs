@@ -317,7 +317,12 @@ impl Wire {
             .seconds_left
             .and_then(|it| Duration::try_from_secs_f64(it).ok());
         let deadline = left.map_or(self.total, |left| left.min(self.total));
-        (deadline, deadline < self.total)
+        (deadline, left.is_some_and(|left| left <= self.total))
+    }
+
+    /// Longest time for one exchange, in seconds.
+    pub fn longest(&self) -> f64 {
+        self.total.as_secs_f64()
     }
 
     fn prepared(&self, request: &Request<'_>) -> reqwest::RequestBuilder {

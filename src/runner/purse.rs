@@ -25,7 +25,7 @@ struct State {
 
 /// Why a bound cannot be kept.
 const UNKNOWN: &str = "what something cost is not known, so `--max-cost` cannot be kept; a model needs a price \
-                       (`--models FILE`), and a program says `usage.cost_usd`";
+                       (`--models FILE`), a program says `usage.cost_usd`, and an answer that cannot be read tells nothing";
 
 /// What one trial cost.
 #[derive(Debug, Clone, Copy, PartialEq)]

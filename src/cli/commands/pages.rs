@@ -439,7 +439,8 @@ fn compared(conclusion: &Conclusion) -> Vec<String> {
             difference.unwrap_or_default()
         )
     };
-    comparisons.iter().map(told).collect()
+    let graded = |it: &&Comparison| 0 < it.candidate_rate.trials + it.baseline_rate.trials;
+    comparisons.iter().filter(graded).map(told).collect()
 }
 
 /// How many trials broke, and why.
@@ -449,7 +450,8 @@ fn broken(evidence: &Evidence) -> Vec<String> {
         return Vec::new();
     }
     let trials = count(broken as usize, "trial");
-    let mut lines = vec![format!("  {trials} broke and are not counted:")];
+    let are = if broken == 1 { "is" } else { "are" };
+    let mut lines = vec![format!("  {trials} broke and {are} not counted:")];
     let reasons = evidence.broken_by();
     for (reason, trials, _) in reasons.iter().take(REASONS) {
         lines.push(format!("    {trials} × {reason}"));

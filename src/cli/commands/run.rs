@@ -230,7 +230,7 @@ fn bound_again(halt: &Halt, bounds: &BoundArgs) -> String {
     match (halt.why(), bounds.max_cost) {
         (Some(Why::Spent(_)), Some(dollars)) => {
             format!(
-                " --max-cost DOLLARS\n      with more than {dollars} dollars in all; without `--max-cost` there is no bound"
+                " --max-cost {dollars}\n      with more dollars, if they ran out; without `--max-cost` there is no bound"
             )
         }
         (Some(Why::Down(_)), bound) => format!(
