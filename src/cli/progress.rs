@@ -147,6 +147,11 @@ pub fn tidied(ended: &Ended) -> Option<String> {
             ended.left.join("; ")
         ));
     }
+    if let Some(why) = &ended.unsure {
+        lines.push(format!(
+            "it is not known what else is left on the platform: {why}"
+        ));
+    }
     if lines.is_empty() {
         return None;
     }
@@ -154,5 +159,11 @@ pub fn tidied(ended: &Ended) -> Option<String> {
         "all of it has `dreameval: {}` in its metadata, or `dreameval {}` as its name",
         ended.mark, ended.mark
     ));
+    if let Some(folder) = &ended.folder {
+        lines.push(format!(
+            "to remove it without a resume: dreameval tidy {}",
+            folder.display()
+        ));
+    }
     Some(lines.join("\n"))
 }

@@ -9,7 +9,7 @@ use crate::{
     draw::Key,
     hosted::{
         Call, Outcome, PAGE, Platform, Sought, Trouble, id_at, id_of, lock, own_address,
-        sessions::Spent, text_at,
+        sessions::Spent, stores::INPUT, text_at,
     },
 };
 
@@ -69,7 +69,7 @@ impl Platform {
     /// # Errors
     /// It could not be asked for, failed, or the run was stopped meanwhile.
     pub async fn dream(&self, plan: &DreamPlan<'_>) -> Outcome<Dreamt> {
-        let input = self.put_store(plan.store, "dream-input").await?;
+        let input = self.put_store(plan.store, INPUT).await?;
         let address = own_address("dream").word(&input.id);
         let input_before = self.export(&input.id, address).await?;
         let made = self.ask_for_dream(plan, &input.id, address).await?;
@@ -78,7 +78,7 @@ impl Platform {
         let (dream, seconds) = self.watch(&id, made, address).await?;
         let output = output_of(&dream).filter(|it| *it != input.id);
         if let Some(output) = &output {
-            lock(&self.made).stores.insert(output.clone(), None);
+            lock(&self.made).stores.entry(output.clone()).or_default();
         }
         let output = match (phase_of(&dream), output) {
             (Phase::Completed, Some(output)) => output,
@@ -163,7 +163,7 @@ impl Platform {
         let path = format!("/v1/dreams/{id}");
         let dream = self.ask(&Call::get(&path, address)).await?;
         if let Some(output) = output_of(&dream) {
-            lock(&self.made).stores.entry(output).or_insert(None);
+            lock(&self.made).stores.entry(output).or_default();
         }
         Ok(dream)
     }

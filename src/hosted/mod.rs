@@ -3,6 +3,7 @@
 
 mod agents;
 pub mod dreams;
+mod gather;
 pub mod sessions;
 pub mod stores;
 mod tidy;
@@ -138,6 +139,8 @@ pub struct Platform {
     stores: Mutex<BTreeMap<Digest, Arc<OnceCell<StoreRef>>>>,
     /// Whether practice sessions are still to be dreamt over.
     awaits_dream: AtomicBool,
+    /// Whether anything of this run was asked to be made, now or before.
+    has_made: AtomicBool,
 }
 
 /// What everything a run makes is marked with.
@@ -236,6 +239,7 @@ impl Platform {
             agents: Mutex::default(),
             stores: Mutex::default(),
             awaits_dream: AtomicBool::new(false),
+            has_made: AtomicBool::new(false),
         })
     }
 
@@ -331,6 +335,7 @@ impl Platform {
     ) -> Outcome<Value> {
         let mut call = Call::post(path, body, address);
         call.repeat = Repeat::Creation;
+        self.has_made.store(true, Ordering::Relaxed);
         let mut last = String::new();
         for tried in 0..CREATIONS {
             match self.ask(&call).await {

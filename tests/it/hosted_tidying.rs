@@ -1,0 +1,134 @@
+//! What a run leaves on the platform when its removal fails, and how that is found again.
+
+use std::{path::Path, sync::Arc};
+
+use dreameval::{domain::halt::Why, files::TemporaryFolder, hosted::Ended, http::Clock};
+use serde_json::Value;
+
+use crate::{
+    hosted_room::{Ran, Set, setup},
+    platform::{Fault, Platform, When},
+};
+
+fn forbidden() -> Fault {
+    Fault::Refuse(403, "permission_error".to_owned(), None, None)
+}
+
+/// Runs it, with this fault for as many requests of that kind as there are.
+fn ran(platform: &Platform, (method, path): (&str, &str), fault: Fault, folder: &Path) -> Ran {
+    platform.misbehave(When::next(method, path).times(9999), fault);
+    Set::of(&platform.address).run(folder)
+}
+
+fn tidied(platform: &Platform, folder: &Path) -> (usize, Ended) {
+    let client = Set::of(&platform.address).platform();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(client.tidy(folder)).unwrap()
+}
+
+fn is_clean(folder: &Path) -> bool {
+    let text = std::fs::read_to_string(folder.join("hosted.json")).unwrap();
+    let file: Value = serde_json::from_str(&text).unwrap();
+    file["is_clean"].as_bool().unwrap()
+}
+
+fn kinds_left(platform: &Platform) -> Vec<&'static str> {
+    platform.counts().left.keys().copied().collect()
+}
+
+#[test]
+fn an_agent_whose_sessions_could_not_be_removed_is_kept_for_them_to_be_found_by() {
+    let platform = setup().start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let sessions = ("DELETE", "/v1/sessions/");
+    let ended = ran(&platform, sessions, forbidden(), folder.path()).ended;
+    assert!(!ended.unwrap().left.is_empty());
+    assert!(!is_clean(folder.path()));
+    assert_eq!(kinds_left(&platform), ["agent", "environment", "session"]);
+
+    platform.mend();
+    let left = platform.counts().left;
+    let (removed, ended) = tidied(&platform, folder.path());
+    assert_eq!(removed, left.values().map(Vec::len).sum::<usize>());
+    assert_eq!((ended.left, ended.unsure), (vec![], None));
+    assert!(is_clean(folder.path()));
+    assert_eq!(platform.counts().left, [].into());
+}
+
+#[test]
+fn sessions_of_archived_agents_are_found_even_where_the_run_counted_as_clean() {
+    let platform = setup().start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let sessions = ("DELETE", "/v1/sessions/");
+    ran(&platform, sessions, forbidden(), folder.path());
+    platform.mend();
+    platform.archive_agents();
+    let path = folder.path().join("hosted.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("false", "true")).unwrap();
+    let sessions = platform.counts().left["session"].len();
+    // The environment besides.
+    assert_eq!(tidied(&platform, folder.path()).0, sessions + 1);
+    assert_eq!(platform.counts().left, [].into());
+}
+
+#[test]
+fn a_dream_that_could_not_be_canceled_keeps_the_store_it_is_found_by() {
+    let platform = setup().pace(|pace| pace.polls_tick = false).start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let mut set = Set::of(&platform.address);
+    set.settings.clock = Clock::wall();
+    platform.misbehave(When::next("POST", "/cancel").times(99), forbidden());
+    let stop = Arc::clone(&set.settings.halt);
+    let ran = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert!(platform.wait_until(|it| it.requests("POST", "/v1/dreams") == 1));
+            stop.set(Why::Interrupted);
+        });
+        set.run(folder.path())
+    });
+    let ended = ran.ended.unwrap();
+    let dream = platform.counts().left["dream"][0].clone();
+    assert!(ended.left[0].starts_with(&format!("dream {dream} (the platform answered 403")));
+    let left = platform.counts().left;
+    assert_eq!(left["memory_store"].len(), 1, "{ended:?}");
+
+    platform.mend();
+    tidied(&platform, folder.path());
+    assert_eq!(platform.counts().left, [].into());
+    assert!(is_clean(folder.path()));
+}
+
+#[test]
+fn a_run_is_clean_only_where_a_look_afterwards_finds_nothing() {
+    let platform = setup().start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    // Deletions that are answered and not done.
+    let fault = Fault::Answer(200, Vec::new(), "{}".to_owned());
+    let ran = ran(
+        &platform,
+        ("DELETE", "/v1/environments/"),
+        fault,
+        folder.path(),
+    );
+    let environment = platform.counts().left["environment"][0].clone();
+    let told = format!("environment {environment} (it is still listed)");
+    assert_eq!(ran.ended.unwrap().left, [told]);
+    assert!(!is_clean(folder.path()));
+    // A look that fails proves nothing.
+    let platform = setup().start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let listing = ("GET", "/v1/environments");
+    let ended = self::ran(&platform, listing, forbidden(), folder.path()).ended;
+    assert!(
+        ended
+            .unwrap()
+            .unsure
+            .unwrap()
+            .starts_with("the platform answered 403")
+    );
+    assert!(!is_clean(folder.path()));
+}
