@@ -9,7 +9,7 @@ pub mod stores;
 mod tidy;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -139,6 +139,8 @@ pub struct Platform {
     stores: Mutex<BTreeMap<Digest, Arc<OnceCell<StoreRef>>>>,
     /// Whether practice sessions are still to be dreamt over.
     awaits_dream: AtomicBool,
+    /// What was asked to be made and neither answered nor found again.
+    doubtful: Mutex<BTreeSet<Digest>>,
     /// Whether anything of this run was asked to be made, now or before.
     has_made: AtomicBool,
 }
@@ -239,6 +241,7 @@ impl Platform {
             agents: Mutex::default(),
             stores: Mutex::default(),
             awaits_dream: AtomicBool::new(false),
+            doubtful: Mutex::default(),
             has_made: AtomicBool::new(false),
         })
     }
@@ -325,7 +328,8 @@ impl Platform {
         ]
     }
 
-    /// Makes something that must not exist twice: where the answer is lost it is looked for before it is made again.
+    /// Makes something that must not exist twice: where the answer is lost it is looked for before it is made again, and
+    /// where it cannot be looked for either, before anybody makes the same later.
     async fn create(
         &self,
         path: &str,
@@ -333,21 +337,36 @@ impl Platform {
         address: Key,
         sought: &Sought<'_>,
     ) -> Outcome<Value> {
+        self.has_made.store(true, Ordering::Relaxed);
+        let digest = Digest::of_parts([path.as_bytes(), body.to_string().as_bytes()]);
         let mut call = Call::post(path, body, address);
         call.repeat = Repeat::Creation;
-        self.has_made.store(true, Ordering::Relaxed);
         let mut last = String::new();
         for tried in 0..CREATIONS {
-            match self.ask(&call).await {
-                Err(Trouble::Lost(told)) => last = told,
-                other => return other,
-            }
-            self.client.wait(pause(tried)).await;
-            if let Some(found) = self.find(sought, address).await? {
+            let is_doubtful = lock(&self.doubtful).contains(&digest);
+            if is_doubtful && let Some(found) = self.find(sought, address).await? {
+                lock(&self.doubtful).remove(&digest);
                 return Ok(found);
             }
+            match self.ask(&call).await {
+                Err(Trouble::Lost(told)) => last = told,
+                other => {
+                    if other.is_ok() {
+                        lock(&self.doubtful).remove(&digest);
+                    }
+                    return other;
+                }
+            }
+            lock(&self.doubtful).insert(digest);
+            self.client.wait(pause(tried)).await;
         }
-        Err(Trouble::Lost(format!("{last} ({CREATIONS} times)")))
+        match self.find(sought, address).await? {
+            Some(found) => {
+                lock(&self.doubtful).remove(&digest);
+                Ok(found)
+            }
+            None => Err(Trouble::Lost(format!("{last} ({CREATIONS} times)"))),
+        }
     }
 
     /// The first item of a listing that is the one sought.

@@ -73,13 +73,13 @@ impl Made {
     }
 
     /// Practice sessions that are kept, where any are.
-    fn kept(&self, keeps: bool) -> Vec<String> {
-        let practice = self.sessions.iter().filter(|it| keeps && *it.1);
+    fn kept(&self, spared: Spared) -> Vec<String> {
+        let practice = self.sessions.iter().filter(|it| spared.practice && *it.1);
         practice.map(|(id, _)| id.clone()).collect()
     }
 
     /// What of this kind is to be removed, as long as nothing else is found by it.
-    fn all_of(&self, stage: Stage, keeps: bool) -> Vec<Thing> {
+    fn all_of(&self, stage: Stage, spared: Spared) -> Vec<Thing> {
         let stores = |is_input: bool| {
             let of_kind = self
                 .stores
@@ -88,9 +88,13 @@ impl Made {
             of_kind.map(|(id, it)| Thing::Store(id.clone(), it.manifest.clone()))
         };
         match stage {
+            Stage::Inputs | Stage::Players if spared.signs => Vec::new(),
             Stage::Dreams => self.dreams.iter().cloned().map(Thing::Dream).collect(),
             Stage::Sessions => {
-                let sessions = self.sessions.iter().filter(|it| !(keeps && *it.1));
+                let sessions = self
+                    .sessions
+                    .iter()
+                    .filter(|it| !(spared.practice && *it.1));
                 sessions.map(|(id, _)| Thing::Session(id.clone())).collect()
             }
             Stage::Stores => stores(false).collect(),
@@ -108,8 +112,8 @@ impl Made {
     }
 
     /// All that is there and should not be.
-    fn all_but_kept(&self, keeps: bool) -> Vec<Thing> {
-        let is_kept = !self.kept(keeps).is_empty();
+    fn all_but_kept(&self, spared: Spared) -> Vec<Thing> {
+        let is_kept = !self.kept(spared).is_empty();
         let stores = self.stores.iter();
         let stores = stores.map(|(id, it)| Thing::Store(id.clone(), it.manifest.clone()));
         let players = [
@@ -120,8 +124,8 @@ impl Made {
                 .collect(),
             self.agents.iter().cloned().map(Thing::Agent).collect(),
         ];
-        let mut things = self.all_of(Stage::Dreams, keeps);
-        things.extend(self.all_of(Stage::Sessions, keeps));
+        let mut things = self.all_of(Stage::Dreams, spared);
+        things.extend(self.all_of(Stage::Sessions, spared));
         things.extend(stores);
         things.extend(
             players
@@ -131,6 +135,15 @@ impl Made {
         );
         things
     }
+}
+
+/// What stays although it is the run's own.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spared {
+    /// Practice sessions, and who played them.
+    practice: bool,
+    /// What others are found by, since nobody knows which there are.
+    signs: bool,
 }
 
 /// What is removed together, in this order.
@@ -218,7 +231,11 @@ impl Platform {
                 self.gather_for("looking for what this run left on the platform")
                     .await?;
                 self.has_made.store(true, Ordering::Relaxed);
-                self.remove(true, &mut Ended::default(), &mut BTreeMap::new())
+                let spared = Spared {
+                    practice: true,
+                    signs: false,
+                };
+                self.remove(spared, &mut Ended::default(), &mut BTreeMap::new())
                     .await;
             }
         }
@@ -257,7 +274,7 @@ impl Platform {
         self.has_made.store(true, Ordering::Relaxed);
         self.gather_for("looking for what this run left on the platform")
             .await?;
-        let found = lock(&self.made).all_but_kept(false).len();
+        let found = lock(&self.made).all_but_kept(Spared::default()).len();
         let ended = self.end(true, Some(folder)).await?;
         Ok((found.saturating_sub(ended.left.len()), ended))
     }
@@ -268,48 +285,67 @@ impl Platform {
         Ok(())
     }
 
-    /// Removes all that is not `kept` and looks for it again: only what a listing shows no more is gone.
-    async fn sweep(self: &Arc<Self>, keeps: bool) -> Ended {
+    /// Removes all that is not kept and looks for it again: only what a listing shows no more is gone.
+    async fn sweep(self: &Arc<Self>, keeps_practice: bool) -> Ended {
         let mut ended = Ended::default();
         let mut why = BTreeMap::new();
+        let mut spared = Spared {
+            practice: keeps_practice,
+            signs: !lock(&self.doubtful).is_empty(),
+        };
         for round in 0..ROUNDS {
             if 0 < round {
                 self.client.wait(Duration::from_secs(1)).await;
             }
-            self.remove(keeps, &mut ended, &mut why).await;
+            if spared.signs
+                && let Ok(found) = self.gather().await
+            {
+                lock(&self.made).take_in(found);
+                spared.signs = false;
+            }
+            self.remove(spared, &mut ended, &mut why).await;
             if !self.has_made.load(Ordering::Relaxed) {
                 return ended;
             }
             match self.gather().await {
-                Ok(found) => lock(&self.made).become_what_is(found),
+                Ok(found) => {
+                    lock(&self.made).become_what_is(found);
+                    spared.signs = false;
+                }
                 Err(trouble) => ended.unsure = Some(trouble.told()),
             }
-            ended.left = lock(&self.made)
-                .all_but_kept(keeps)
-                .iter()
-                .map(|thing| {
-                    let told = thing.told();
-                    let reason = why.get(&told).map_or("it is still listed", String::as_str);
-                    format!("{told} ({reason})")
-                })
-                .collect();
+            ended.left = self.left(spared, &why);
             if ended.left.is_empty() || ended.unsure.is_some() {
                 break;
             }
         }
+        if ended.unsure.is_none() {
+            lock(&self.doubtful).clear();
+        }
         ended
+    }
+
+    /// What is there and should not be, and why.
+    fn left(&self, spared: Spared, why: &BTreeMap<String, String>) -> Vec<String> {
+        let things = lock(&self.made).all_but_kept(spared);
+        let told = things.iter().map(|thing| {
+            let told = thing.told();
+            let reason = why.get(&told).map_or("it is still listed", String::as_str);
+            format!("{told} ({reason})")
+        });
+        told.collect()
     }
 
     /// Removes everything but, where asked, practice sessions and those who played them. Nothing is removed before what
     /// is found by it.
     async fn remove(
         self: &Arc<Self>,
-        keeps: bool,
+        spared: Spared,
         ended: &mut Ended,
         why: &mut BTreeMap<String, String>,
     ) {
         for stage in Stage::ALL {
-            let things = lock(&self.made).all_of(stage, keeps);
+            let things = lock(&self.made).all_of(stage, spared);
             for (thing, outcome) in self.remove_all(things).await {
                 match outcome {
                     Ok(None) => {}
@@ -321,7 +357,7 @@ impl Platform {
             }
         }
         ended.changed.sort();
-        ended.kept = lock(&self.made).kept(keeps);
+        ended.kept = lock(&self.made).kept(spared);
         // Whoever goes on with this platform makes what it needs anew.
         lock(&self.stores).clear();
         lock(&self.agents).clear();

@@ -132,3 +132,43 @@ fn a_run_is_clean_only_where_a_look_afterwards_finds_nothing() {
     );
     assert!(!is_clean(folder.path()));
 }
+
+#[test]
+fn what_may_have_been_made_is_looked_for_before_it_is_made_again() {
+    let platform = setup().start();
+    platform.misbehave(When::next("POST", "/v1/agents"), Fault::DropAfter);
+    platform.misbehave(When::next("GET", "/v1/agents"), forbidden());
+    let trials = Set::of(&platform.address).trials("bare", 2);
+    assert!(trials[0].broken().contains("answered 403"));
+    assert_eq!(trials[1].broken(), "");
+    assert_eq!(platform.counts().made["agent"], 1);
+}
+
+#[test]
+fn what_may_have_been_made_is_found_at_the_end_or_left_in_doubt() {
+    let end = |listings: usize| {
+        let platform = setup().start();
+        let folder = TemporaryFolder::create("hosted").unwrap();
+        platform.misbehave(When::next("POST", "/v1/dreams"), Fault::DropAfter);
+        platform.misbehave(When::next("GET", "/v1/dreams").times(listings), forbidden());
+        let ended = Set::of(&platform.address).run(folder.path()).ended.unwrap();
+        (platform, ended, is_clean(folder.path()), folder)
+    };
+    let (platform, ended, ..) = end(1);
+    // The practice is kept for another dream, and this one with its stores is not.
+    assert_eq!((ended.left, ended.unsure), (vec![], None));
+    assert_eq!(kinds_left(&platform), ["agent", "environment", "session"]);
+
+    let (platform, ended, is_clean, folder) = end(9999);
+    assert!(
+        ended
+            .unsure
+            .unwrap()
+            .starts_with("the platform answered 403")
+    );
+    assert!(!is_clean);
+    assert_eq!(platform.counts().left["memory_store"].len(), 1);
+    platform.mend();
+    tidied(&platform, folder.path());
+    assert_eq!(platform.counts().left, [].into());
+}
