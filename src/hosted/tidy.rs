@@ -252,7 +252,9 @@ impl Platform {
     /// The folder cannot be written. What could not be removed is no error: it is named.
     pub async fn end(self: &Arc<Self>, is_over: bool, folder: Option<&Path>) -> Result<Ended> {
         let keeps = !is_over && self.awaits_dream.load(Ordering::Relaxed);
+        self.client.begin_removal();
         let mut ended = self.sweep(keeps).await;
+        self.client.end_removal();
         ended.mark = lock(&self.run).mark.clone().unwrap_or_default();
         ended.folder = folder.map(Path::to_owned);
         if let Some(folder) = folder {

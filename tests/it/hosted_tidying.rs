@@ -172,3 +172,22 @@ fn what_may_have_been_made_is_found_at_the_end_or_left_in_doubt() {
     tidied(&platform, folder.path());
     assert_eq!(platform.counts().left, [].into());
 }
+
+#[test]
+fn a_run_whose_money_is_spent_is_tidied_all_the_same() {
+    let platform = setup().start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    platform.misbehave(
+        When::next("POST", "/v1/sessions").after(3).times(9999),
+        Fault::spend_cap(),
+    );
+    let mut set = Set::of(&platform.address);
+    set.arms = ["bare", "stored"].map(str::to_owned).to_vec();
+    let ran = set.run(folder.path());
+    assert!(matches!(ran.finished, Ok(None)));
+    let ended = ran.ended.unwrap();
+    assert_eq!((ended.left, ended.unsure), (vec![], None));
+    // Nothing is to be practised, so nothing is kept.
+    assert_eq!(platform.counts().left, [].into());
+    assert!(is_clean(folder.path()));
+}
