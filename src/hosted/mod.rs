@@ -403,6 +403,7 @@ impl Platform {
         wants_more: &mut (dyn FnMut(Value) -> bool + Send),
     ) -> Outcome<()> {
         let mut cursor: Option<String> = None;
+        let mut read = BTreeSet::new();
         for _ in 0..MOST_PAGES {
             let page = match &cursor {
                 None => path.to_owned(),
@@ -422,11 +423,15 @@ impl Platform {
                     return Ok(());
                 }
             }
-            let next = text_at(&body, "/next_page").filter(|it| !it.is_empty());
-            if next.is_none() || next == cursor {
+            let Some(next) = text_at(&body, "/next_page").filter(|it| !it.is_empty()) else {
                 return Ok(());
+            };
+            if !read.insert(next.clone()) {
+                return Err(Trouble::Unusable(format!(
+                    "leads the listing {path} in a circle: page `{next}` comes twice"
+                )));
             }
-            cursor = next;
+            cursor = Some(next);
         }
         Err(Trouble::Unusable(format!("never ends the listing {path}")))
     }

@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use dreameval::{domain::trial::Stop, files::TemporaryFolder};
+use dreameval::{domain::trial::Stop, files::TemporaryFolder, http::Transport};
 use serde_json::{Value, json};
 
 use crate::{
     hosted_room::{Set, after, clerk, dream, setup},
-    platform::{Fault, Platform, Setup, Step, When},
+    platform::{Fault, Logged, Platform, Setup, Step, When},
 };
 
 #[test]
@@ -40,6 +40,26 @@ fn limits_of_the_brief_end_a_session_that_goes_on_and_on() {
     let trial = set.trial("bare");
     assert_eq!(trial.record.stop, Some(Stop::Seconds), "{}", trial.broken());
     assert_eq!(platform.counts().left.get("session"), None);
+}
+
+#[test]
+fn a_session_that_says_nothing_ends_when_its_time_is_over_and_so_does_its_recording() {
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let tape = folder.path().join("tapes.jsonl");
+    let platform = Setup::new()
+        .script(|_| vec![Step::Hold])
+        .pace(|pace| pace.ping = Duration::from_secs(60))
+        .start();
+    let mut set = Set::of(&platform.address);
+    (set.seconds, set.settings.idle) = (1, Duration::from_millis(300));
+    set.settings.transport = Transport::Record(tape.clone());
+    let trial = set.trial("bare");
+    assert_eq!(trial.record.stop, Some(Stop::Seconds), "{}", trial.broken());
+    let streams = |it: &&Logged| it.path.ends_with("/stream");
+    assert!(platform.log().iter().filter(streams).count() < 6);
+    drop(platform);
+    set.settings.transport = Transport::Replay(tape);
+    assert_eq!(set.trial("bare").record, trial.record);
 }
 
 #[test]
