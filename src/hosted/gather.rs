@@ -8,7 +8,7 @@ use crate::hosted::{
     MARK, Outcome, PAGE, Platform, dreams, id_at, own_address,
     stores::INPUT,
     text_at,
-    tidy::{Lying, Made},
+    tidy::{Lying, Made, Role},
 };
 
 impl Platform {
@@ -61,15 +61,22 @@ impl Platform {
             there.insert(id.clone());
             if is_marked(&store, mark) {
                 let purpose = text_at(&store, "/metadata/purpose");
+                let role = match purpose.as_deref() {
+                    Some(INPUT) => Role::Input,
+                    _ => Role::Given,
+                };
                 let lying = Lying {
                     manifest: None,
-                    is_input: purpose.as_deref() == Some(INPUT),
+                    role,
                 };
                 made.stores.insert(id, lying);
             }
         }
-        let is_input = |id: &String| made.stores.get(id).is_some_and(|it| it.is_input);
-        if !made.stores.values().any(|it| it.is_input) {
+        let is_input = |id: &String| {
+            let lying = made.stores.get(id);
+            lying.is_some_and(|it| it.role == Role::Input)
+        };
+        if !made.stores.keys().any(is_input) {
             return Ok(());
         }
         let mut found = self.all("/v1/dreams?include_archived=true&").await?;
@@ -79,7 +86,7 @@ impl Platform {
                 made.dreams.extend(id_at(&dream, "/id"));
             }
             if let Some(output) = dreams::output_of(&dream).filter(|it| there.contains(it)) {
-                made.stores.entry(output).or_default();
+                made.stores.entry(output).or_insert(Lying::OUTPUT);
             }
         }
         Ok(())

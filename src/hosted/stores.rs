@@ -12,7 +12,8 @@ use crate::{
     draw::Key,
     hosted::{
         Call, Outcome, PAGE, Platform, Sought, Trouble, encoded, has_metadata, id_of, lock,
-        own_address, text_at, tidy::Lying,
+        own_address, text_at,
+        tidy::{Lying, Role},
     },
 };
 
@@ -87,7 +88,10 @@ impl Platform {
         };
         let mut lying = Lying {
             manifest: None,
-            is_input: purpose == INPUT,
+            role: match purpose {
+                INPUT => Role::Input,
+                _ => Role::Given,
+            },
         };
         lock(&self.made)
             .stores

@@ -7,22 +7,20 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::{
     domain::id::Digest,
-    error::{Error, Result, without_place},
-    files,
+    error::Result,
     hosted::{
-        Call, Outcome, Platform, lock, own_address,
+        Call, Outcome, Platform, lock,
+        mark::MarkFile,
+        own_address,
         stores::{Manifest, difference, gone},
     },
 };
 
-/// The file of a run's folder that holds its mark.
-pub const MARK_FILE: &str = "hosted.json";
 /// Removals under way at once.
 const AT_ONCE: usize = 8;
 /// How often all is removed, and looked for again.
@@ -44,8 +42,28 @@ pub(super) struct Made {
 pub(super) struct Lying {
     /// What was put there, where nobody may have changed it.
     pub manifest: Option<Manifest>,
-    /// Whether a dream and what it wrote are found by it.
-    pub is_input: bool,
+    /// What it is for.
+    pub role: Role,
+}
+
+impl Lying {
+    /// What a dream wrote; nobody knows what it should hold.
+    pub const OUTPUT: Self = Self {
+        manifest: None,
+        role: Role::Output,
+    };
+}
+
+/// What a store is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Sessions read it.
+    #[default]
+    Given,
+    /// A dream reads it; by it the dream and what it wrote are found.
+    Input,
+    /// A dream wrote it.
+    Output,
 }
 
 impl Made {
@@ -80,15 +98,13 @@ impl Made {
 
     /// What of this kind is to be removed, as long as nothing else is found by it.
     fn all_of(&self, stage: Stage, spared: Spared) -> Vec<Thing> {
-        let stores = |is_input: bool| {
-            let of_kind = self
-                .stores
-                .iter()
-                .filter(move |it| it.1.is_input == is_input);
-            of_kind.map(|(id, it)| Thing::Store(id.clone(), it.manifest.clone()))
+        let stores = |role: Role| {
+            let of_role = self.stores.iter().filter(move |it| it.1.role == role);
+            of_role.map(|(id, it)| Thing::Store(id.clone(), it.manifest.clone()))
         };
         match stage {
             Stage::Inputs | Stage::Players if spared.signs => Vec::new(),
+            Stage::Dreams | Stage::Outputs | Stage::Inputs if spared.dream => Vec::new(),
             Stage::Dreams => self.dreams.iter().cloned().map(Thing::Dream).collect(),
             Stage::Sessions => {
                 let sessions = self
@@ -97,10 +113,11 @@ impl Made {
                     .filter(|it| !(spared.practice && *it.1));
                 sessions.map(|(id, _)| Thing::Session(id.clone())).collect()
             }
-            Stage::Stores => stores(false).collect(),
+            Stage::Stores => stores(Role::Given).collect(),
+            Stage::Outputs => stores(Role::Output).collect(),
             // Dreams bear no mark, nor do the stores they write.
-            Stage::Inputs if self.dreams.is_empty() && stores(false).next().is_none() => {
-                stores(true).collect()
+            Stage::Inputs if self.dreams.is_empty() && stores(Role::Output).next().is_none() => {
+                stores(Role::Input).collect()
             }
             Stage::Players if self.sessions.is_empty() => {
                 let environments = self.environments.iter().cloned().map(Thing::Environment);
@@ -113,26 +130,16 @@ impl Made {
 
     /// All that is there and should not be.
     fn all_but_kept(&self, spared: Spared) -> Vec<Thing> {
-        let is_kept = !self.kept(spared).is_empty();
-        let stores = self.stores.iter();
-        let stores = stores.map(|(id, it)| Thing::Store(id.clone(), it.manifest.clone()));
-        let players = [
-            self.environments
-                .iter()
-                .cloned()
-                .map(Thing::Environment)
-                .collect(),
-            self.agents.iter().cloned().map(Thing::Agent).collect(),
-        ];
-        let mut things = self.all_of(Stage::Dreams, spared);
-        things.extend(self.all_of(Stage::Sessions, spared));
-        things.extend(stores);
-        things.extend(
-            players
-                .into_iter()
-                .flat_map(|it: Vec<Thing>| it)
-                .filter(|_| !is_kept),
-        );
+        let stages = Stage::ALL[..4].iter();
+        let mut things: Vec<Thing> = stages.flat_map(|it| self.all_of(*it, spared)).collect();
+        if !spared.dream {
+            let inputs = self.stores.iter().filter(|it| it.1.role == Role::Input);
+            things.extend(inputs.map(|(id, it)| Thing::Store(id.clone(), it.manifest.clone())));
+        }
+        if self.kept(spared).is_empty() {
+            things.extend(self.environments.iter().cloned().map(Thing::Environment));
+            things.extend(self.agents.iter().cloned().map(Thing::Agent));
+        }
         things
     }
 }
@@ -142,6 +149,8 @@ impl Made {
 struct Spared {
     /// Practice sessions, and who played them.
     practice: bool,
+    /// The dream a run waits for, with what it reads and writes.
+    dream: bool,
     /// What others are found by, since nobody knows which there are.
     signs: bool,
 }
@@ -152,6 +161,7 @@ enum Stage {
     Dreams,
     Sessions,
     Stores,
+    Outputs,
     /// The stores that dreams, and what they wrote, are found by.
     Inputs,
     /// Environments, and the agents that sessions are found by.
@@ -159,10 +169,11 @@ enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Dreams,
         Self::Sessions,
         Self::Stores,
+        Self::Outputs,
         Self::Inputs,
         Self::Players,
     ];
@@ -175,6 +186,8 @@ pub struct Ended {
     pub left: Vec<String>,
     /// Sessions kept so that a resumed run can dream over them.
     pub kept: Vec<String>,
+    /// The dream that is kept so that a resumed run can watch it.
+    pub dream: Option<String>,
     /// Stores that are not what was put there.
     pub changed: Vec<String>,
     /// Why nobody knows whether anything is left, where that is so.
@@ -183,15 +196,6 @@ pub struct Ended {
     pub mark: String,
     /// The run's folder, where it has one.
     pub folder: Option<PathBuf>,
-}
-
-/// The mark of a run, kept in its folder.
-#[derive(Debug, Serialize, Deserialize)]
-struct MarkFile {
-    format: u32,
-    mark: String,
-    /// Whether nothing of this run is left on the platform.
-    is_clean: bool,
 }
 
 /// One thing to be removed.
@@ -224,25 +228,26 @@ impl Platform {
     /// The folder cannot be written, or the platform not be asked.
     pub async fn begin(self: &Arc<Self>, run: &Digest, folder: &Path) -> Result<()> {
         lock(&self.run).fingerprint = run.to_string();
-        let path = folder.join(MARK_FILE);
-        if let Some(file) = read(&path)? {
+        lock(&self.run).folder = Some(folder.to_owned());
+        if let Some(file) = MarkFile::read(folder)? {
             lock(&self.run).mark = Some(file.mark);
+            lock(&self.begun).clone_from(&file.dream);
             if !file.is_clean {
                 self.gather_for("looking for what this run left on the platform")
                     .await?;
                 self.has_made.store(true, Ordering::Relaxed);
                 let spared = Spared {
                     practice: true,
+                    dream: file.dream.is_some(),
                     signs: false,
                 };
                 self.remove(spared, &mut Ended::default(), &mut BTreeMap::new())
                     .await;
             }
         }
-        let mark = self
-            .mark()
+        self.mark()
             .map_err(|it| it.into_error("drawing a mark for this run"))?;
-        keep(&path, mark, false)
+        self.keep_mark(folder, false)
     }
 
     /// Removes what a run made. Where it `is_over` nothing is kept; else practice sessions are, as long as a dream is to
@@ -251,15 +256,28 @@ impl Platform {
     /// # Errors
     /// The folder cannot be written. What could not be removed is no error: it is named.
     pub async fn end(self: &Arc<Self>, is_over: bool, folder: Option<&Path>) -> Result<Ended> {
-        let keeps = !is_over && self.awaits_dream.load(Ordering::Relaxed);
+        let keeps = !is_over && folder.is_some() && self.awaits_dream.load(Ordering::Relaxed);
+        if !keeps {
+            lock(&self.begun).take();
+        }
+        let dream = lock(&self.begun).clone();
+        let spared = Spared {
+            practice: keeps,
+            dream: dream.is_some(),
+            signs: !lock(&self.doubtful).is_empty(),
+        };
         self.client.begin_removal();
-        let mut ended = self.sweep(keeps).await;
+        *lock(&self.unanswered) = Some(0);
+        let mut ended = self.sweep(spared).await;
+        *lock(&self.unanswered) = None;
         self.client.end_removal();
+        ended.dream = dream.map(|it| it.id.unwrap_or_else(|| format!("over {}", it.input)));
         ended.mark = lock(&self.run).mark.clone().unwrap_or_default();
         ended.folder = folder.map(Path::to_owned);
         if let Some(folder) = folder {
-            let is_clean = ended.left.is_empty() && ended.kept.is_empty() && ended.unsure.is_none();
-            keep(&folder.join(MARK_FILE), ended.mark.clone(), is_clean)?;
+            let is_kept = !ended.kept.is_empty() || ended.dream.is_some();
+            let is_clean = ended.left.is_empty() && !is_kept && ended.unsure.is_none();
+            self.keep_mark(folder, is_clean)?;
         }
         Ok(ended)
     }
@@ -269,16 +287,30 @@ impl Platform {
     /// # Errors
     /// The folder cannot be read or written, or the platform not be asked.
     pub async fn tidy(self: &Arc<Self>, folder: &Path) -> Result<(usize, Ended)> {
-        let Some(file) = read(&folder.join(MARK_FILE))? else {
+        let Some(file) = MarkFile::read(folder)? else {
             return Ok((0, Ended::default()));
         };
         lock(&self.run).mark = Some(file.mark);
         self.has_made.store(true, Ordering::Relaxed);
+        let dream = file.dream.and_then(|it| it.id);
+        lock(&self.made).dreams.extend(dream);
         self.gather_for("looking for what this run left on the platform")
             .await?;
         let found = lock(&self.made).all_but_kept(Spared::default()).len();
         let ended = self.end(true, Some(folder)).await?;
         Ok((found.saturating_sub(ended.left.len()), ended))
+    }
+
+    /// All that is on the platform as far as this process knows, by name; for whoever cannot wait for its removal.
+    pub fn at_hand(&self) -> Ended {
+        let things = lock(&self.made).all_but_kept(Spared::default());
+        let run = lock(&self.run).clone();
+        Ended {
+            left: things.iter().map(Thing::told).collect(),
+            mark: run.mark.unwrap_or_default(),
+            folder: run.folder,
+            ..Ended::default()
+        }
     }
 
     async fn gather_for(&self, doing: &str) -> Result<()> {
@@ -288,13 +320,9 @@ impl Platform {
     }
 
     /// Removes all that is not kept and looks for it again: only what a listing shows no more is gone.
-    async fn sweep(self: &Arc<Self>, keeps_practice: bool) -> Ended {
+    async fn sweep(self: &Arc<Self>, mut spared: Spared) -> Ended {
         let mut ended = Ended::default();
         let mut why = BTreeMap::new();
-        let mut spared = Spared {
-            practice: keeps_practice,
-            signs: !lock(&self.doubtful).is_empty(),
-        };
         for round in 0..ROUNDS {
             if 0 < round {
                 self.client.wait(Duration::from_secs(1)).await;
@@ -421,29 +449,4 @@ impl Platform {
         }
         Ok(None)
     }
-}
-
-/// The mark kept in a folder, if there is one.
-fn read(path: &Path) -> Result<Option<MarkFile>> {
-    if !files::exists(path) {
-        return Ok(None);
-    }
-    let file = serde_json::from_str(&files::read_text(path)?).map_err(|fault| {
-        Error::integrity("this is not the mark of a run")
-            .in_file(path)
-            .because(without_place(&fault))
-            .mend("restore the file, or start afresh with another `--out`")
-    })?;
-    Ok(Some(file))
-}
-
-fn keep(path: &Path, mark: String, is_clean: bool) -> Result<()> {
-    let file = MarkFile {
-        format: 1,
-        mark,
-        is_clean,
-    };
-    let text = serde_json::to_string_pretty(&file)
-        .map_err(|fault| Error::bug("a run's mark could not be written").because(fault))?;
-    files::write(path, format!("{text}\n").as_bytes())
 }

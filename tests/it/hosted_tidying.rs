@@ -6,8 +6,8 @@ use dreameval::{domain::halt::Why, files::TemporaryFolder, hosted::Ended, http::
 use serde_json::Value;
 
 use crate::{
-    hosted_room::{Ran, Set, setup},
-    platform::{Fault, Platform, When},
+    hosted_room::{Ran, Set, clerk, setup},
+    platform::{Dreamt, Fault, Platform, Setup, When},
 };
 
 fn forbidden() -> Fault {
@@ -91,10 +91,17 @@ fn a_dream_that_could_not_be_canceled_keeps_the_store_it_is_found_by() {
         set.run(folder.path())
     });
     let ended = ran.ended.unwrap();
-    let dream = platform.counts().left["dream"][0].clone();
-    assert!(ended.left[0].starts_with(&format!("dream {dream} (the platform answered 403")));
     let left = platform.counts().left;
+    // It is named, and kept for whoever resumes the run.
+    assert_eq!(ended.dream.as_ref(), left["dream"].first());
     assert_eq!(left["memory_store"].len(), 1, "{ended:?}");
+    // Whoever does not resume it cannot cancel it either, at first.
+    let told = tidied(&platform, folder.path()).1.left;
+    assert!(told[0].starts_with(&format!(
+        "dream {} (the platform answered 403",
+        left["dream"][0]
+    )));
+    assert_eq!(platform.counts().left["memory_store"].len(), 1);
 
     platform.mend();
     tidied(&platform, folder.path());
@@ -190,4 +197,46 @@ fn a_run_whose_money_is_spent_is_tidied_all_the_same() {
     // Nothing is to be practised, so nothing is kept.
     assert_eq!(platform.counts().left, [].into());
     assert!(is_clean(folder.path()));
+}
+
+#[test]
+fn a_dream_the_platform_says_nothing_of_is_left_and_watched_again_by_the_resume() {
+    let platform = setup().start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let away = Fault::Answer(503, Vec::new(), "{}".to_owned());
+    platform.misbehave(When::next("GET", "/v1/dreams/").after(1).times(9999), away);
+    let set = Set::of(&platform.address);
+    let ran = set.run(folder.path());
+    let dream = platform.counts().left["dream"][0].clone();
+    assert_eq!(ran.ended.as_ref().unwrap().dream.as_ref(), Some(&dream));
+    let told = ran.error();
+    let end = format!("as at 8 looks at dream {dream}, which may go on");
+    assert!(told.contains(&end), "{told}");
+    assert!(set.settings.clock.now() < 600.0);
+
+    platform.mend();
+    let finished = Set::of(&platform.address).run(folder.path()).finished();
+    let why = &finished.dream.unwrap().changes[0].why;
+    assert!(why.starts_with(&format!("by dream {dream}")), "{why}");
+    assert_eq!(platform.counts().made["dream"], 1);
+    assert_eq!(platform.counts().left, [].into());
+    assert!(is_clean(folder.path()));
+}
+
+#[test]
+fn a_dream_that_failed_is_not_watched_again() {
+    let platform = Setup::new()
+        .script(clerk)
+        .dream(|_| Dreamt::Failed("timeout".to_owned(), String::new(), [].into()))
+        .start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    for dreams in 1..=2 {
+        assert!(
+            Set::of(&platform.address)
+                .run(folder.path())
+                .finished
+                .is_err()
+        );
+        assert_eq!(platform.counts().made["dream"], dreams);
+    }
 }
