@@ -2,12 +2,17 @@
 
 use std::{path::Path, sync::Arc};
 
-use dreameval::{domain::halt::Why, files::TemporaryFolder, hosted::Ended, http::Clock};
+use dreameval::{
+    domain::{halt::Why, memory::Store},
+    files::TemporaryFolder,
+    hosted::Ended,
+    http::Clock,
+};
 use serde_json::Value;
 
 use crate::{
     hosted_room::{Ran, Set, clerk, setup},
-    platform::{Dreamt, Fault, Platform, Setup, When},
+    platform::{Dreamt, Fault, Logged, Platform, Setup, When},
 };
 
 fn forbidden() -> Fault {
@@ -22,11 +27,15 @@ fn ran(platform: &Platform, (method, path): (&str, &str), fault: Fault, folder: 
 
 fn tidied(platform: &Platform, folder: &Path) -> (usize, Ended) {
     let client = Set::of(&platform.address).platform();
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    block_on(client.tidy(folder)).unwrap()
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .unwrap();
-    runtime.block_on(client.tidy(folder)).unwrap()
+        .unwrap()
+        .block_on(future)
 }
 
 fn is_clean(folder: &Path) -> bool {
@@ -239,4 +248,29 @@ fn a_dream_that_failed_is_not_watched_again() {
         );
         assert_eq!(platform.counts().made["dream"], dreams);
     }
+}
+
+#[test]
+fn a_platform_that_is_gone_is_not_asked_for_each_thing_anew() {
+    let platform = setup().start();
+    let mut set = Set::of(&platform.address);
+    set.settings.tries = 1;
+    let client = set.platform();
+    let ended = block_on(async {
+        let empty = Store::default();
+        for purpose in 0..40 {
+            let purpose = format!("purpose {purpose}");
+            client.put_store(&empty, &purpose).await.unwrap();
+        }
+        platform.misbehave(When::always(), Fault::DropBefore);
+        client.end(true, None).await.unwrap()
+    });
+    let told = "the platform gave no answer: it gave none before";
+    assert_eq!(
+        (ended.left.len(), ended.unsure.as_deref()),
+        (40, Some(told))
+    );
+    let in_vain = |it: &&Logged| !it.was_handled;
+    // Eight, and those that were under way with them.
+    assert!(platform.log().iter().filter(in_vain).count() <= 8 + 7);
 }
