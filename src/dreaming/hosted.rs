@@ -13,7 +13,7 @@ use crate::{
         session::Session,
         trial::Usage,
     },
-    dreaming::{Boxed, Dreamer, changes::changes, past::small},
+    dreaming::{Boxed, Dreamer, Looked, changes::changes, past::small},
     error::{Error, Result, count},
     formats::memory::split_unwritable,
     hosted::{
@@ -142,6 +142,13 @@ impl Dreamer for HostedDreamer {
 
     fn is_repeatable(&self) -> bool {
         false
+    }
+
+    fn look_ahead(&self) -> Looked<'_> {
+        Box::pin(async {
+            let allowed = self.platform.may_dream().await;
+            allowed.map_err(|it| it.into_error("there can be no hosted dream"))
+        })
     }
 
     fn dream<'a>(&'a self, sessions: &'a [Session], store: &'a Store) -> Boxed<'a> {

@@ -84,6 +84,21 @@ impl DreamPlan<'_> {
 }
 
 impl Platform {
+    /// Whether this key may use dreams, as far as a look tells; nothing is made.
+    ///
+    /// # Errors
+    /// It may not.
+    pub async fn may_dream(&self) -> Outcome<()> {
+        let call = Call::get("/v1/dreams?limit=1", own_address("may dream"));
+        match self.ask(&call).await {
+            // What comes too early, or not at all, says nothing of the dream.
+            Err(Trouble::Refused(status, told)) if !matches!(status, 409 | 429) => {
+                Err(Trouble::Refused(status, told))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Dreams once. The input store is a copy made for this dream; nothing else on the platform uses it. A dream that
     /// was begun for the same and not read to its end is watched again, and none is asked for.
     ///

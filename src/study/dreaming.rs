@@ -74,6 +74,18 @@ pub(super) async fn dream_over(
     Ok(Some(dream))
 }
 
+/// Looks whether there can be a dream, before practice is spent on it.
+///
+/// # Errors
+/// There cannot.
+pub(super) async fn look_ahead(asked: &Asked, folder: &Path, pace: &Pace) -> Result<()> {
+    let is_dreamt = asked.memory.is_none() && asked.wants("dreamed");
+    match is_dreamt && !pace.halt.is_set() && !files::exists(&place(folder)) {
+        true => asked.dreamer.look_ahead().await,
+        false => Ok(()),
+    }
+}
+
 /// Whether the run was stopped by whoever runs it, and not by a provider.
 fn was_asked_to_stop(pace: &Pace) -> bool {
     matches!(pace.halt.why(), Some(Why::Interrupted | Why::Spent(_)))

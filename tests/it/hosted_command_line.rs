@@ -133,13 +133,37 @@ fn a_hosted_dream_over_sessions_played_elsewhere_is_refused_with_the_way_out() {
     let folder = TemporaryFolder::create("hosted").unwrap();
     let ran = said(run(folder.path(), &platform, &BOTH[2..4]));
     assert_eq!(ran.code, Some(2), "{}", ran.talk);
-    assert!(ran.talk.contains("was played by `embedded"), "{}", ran.talk);
+    let told = "the agent `embedded` plays none there";
+    assert!(ran.talk.contains(told), "{}", ran.talk);
     assert!(
         ran.talk.contains("practise with `--agent hosted:MODEL`"),
         "{}",
         ran.talk
     );
-    assert_eq!(platform.requests("POST", "/v1/dreams"), 0);
+    // Nothing was asked or played before.
+    assert!(platform.log().is_empty() && !folder.path().join("run").exists());
+}
+
+#[test]
+fn a_workspace_without_dreams_is_found_out_before_anything_is_played() {
+    let platform = setup().start();
+    platform.unenrol(DREAMING);
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let ran = said(run(folder.path(), &platform, &BOTH));
+    assert_eq!(ran.code, Some(5), "{}", ran.talk);
+    let told = "there can be no hosted dream: the platform answered 400: organization_not_enrolled_in_beta";
+    assert!(ran.talk.contains(told), "{}", ran.talk);
+    assert!(
+        ran.talk.contains("ask for access to the preview"),
+        "{}",
+        ran.talk
+    );
+    assert!(platform.counts().made.is_empty());
+    // Where nothing is to be dreamt, nobody looks.
+    let other = TemporaryFolder::create("hosted").unwrap();
+    let arms = [&BOTH[..7], &["bare,stored"]].concat();
+    let played = said(run(other.path(), &platform, &arms));
+    assert_eq!(played.code, Some(0), "{}", played.talk);
 }
 
 #[test]
