@@ -53,12 +53,11 @@ impl Breaker {
         lock(&self.state).down.clone()
     }
 
-    /// Asks a provider that is down once more, for what it may do all the same: removals cost nothing, and a run that has
-    /// ended cannot be ended by them.
+    /// Has a provider asked though it is down, for what it may do all the same: removals cost nothing. What comes of them
+    /// says nothing of the run.
     pub fn begin_removal(&self) {
         let mut state = lock(&self.state);
         let before = state.down.take();
-        state.in_a_row = 0;
         state.removing.get_or_insert(before);
     }
 
@@ -67,19 +66,21 @@ impl Breaker {
         let mut state = lock(&self.state);
         if let Some(before) = state.removing.take() {
             state.down = before;
-            state.in_a_row = 0;
         }
     }
 
     pub fn note(&self, sign: Sign) {
         let mut state = lock(&self.state);
+        if state.removing.is_some() {
+            return;
+        }
         let told = match sign {
             Sign::Alive => {
                 state.in_a_row = 0;
                 return;
             }
-            Sign::Final(told) if state.removing.is_none() => told,
-            Sign::Final(told) | Sign::Failed(told) => {
+            Sign::Final(told) => told,
+            Sign::Failed(told) => {
                 state.in_a_row += 1;
                 if state.in_a_row < self.most {
                     return;
@@ -90,11 +91,7 @@ impl Breaker {
                 )
             }
         };
-        let is_removing = state.removing.is_some();
         let told = state.down.get_or_insert(told);
-        if is_removing {
-            return;
-        }
         self.halt.set(Why::Down(format!("{}: {told}", self.whom)));
     }
 }
@@ -124,9 +121,7 @@ mod tests {
         let spent = || Sign::Final("spent".to_owned());
         breaker.begin_removal();
         breaker.note(spent());
-        assert_eq!(breaker.down(), None);
-        breaker.note(spent());
-        assert!(breaker.down().is_some() && !halt.is_set());
+        assert!(breaker.down().is_none() && !halt.is_set());
         breaker.end_removal();
         assert_eq!(breaker.down(), None);
         breaker.note(spent());
