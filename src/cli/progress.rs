@@ -141,18 +141,60 @@ pub fn tidied(ended: &Ended) -> Option<String> {
             ended.kept.join(", ")
         ));
     }
+    if let Some(dream) = &ended.dream {
+        lines.push(format!(
+            "dream {dream} may go on on the platform, and `--resume` watches it again"
+        ));
+    }
     if !ended.left.is_empty() {
         lines.push(format!(
             "could not be removed from the platform: {}",
             ended.left.join("; ")
         ));
     }
+    if let Some(why) = &ended.unsure {
+        lines.push(format!(
+            "it is not known what else is left on the platform: {why}"
+        ));
+    }
     if lines.is_empty() {
         return None;
     }
-    lines.push(format!(
+    lines.push(known_by(ended));
+    Some(lines.join("\n"))
+}
+
+/// What is left where nothing more is removed; `None` where nothing is.
+pub fn at_hand(ended: &Ended) -> Option<String> {
+    if ended.left.is_empty() {
+        return None;
+    }
+    let few: Vec<&str> = ended.left.iter().take(SHOWN).map(String::as_str).collect();
+    let more = match ended.left.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {} more", count(more, "thing")),
+    };
+    let named = few.join(", ");
+    Some(format!(
+        "left on the platform: {named}{more}\n{}",
+        known_by(ended)
+    ))
+}
+
+/// Most things of the platform that are named.
+const SHOWN: usize = 8;
+
+/// How what is left is known, and how it is removed.
+fn known_by(ended: &Ended) -> String {
+    let mut lines = vec![format!(
         "all of it has `dreameval: {}` in its metadata, or `dreameval {}` as its name",
         ended.mark, ended.mark
-    ));
-    Some(lines.join("\n"))
+    )];
+    if let Some(folder) = &ended.folder {
+        lines.push(format!(
+            "to remove it without a resume: dreameval tidy {}",
+            folder.display()
+        ));
+    }
+    lines.join("\n")
 }

@@ -6,9 +6,16 @@ use serde_json::Value;
 
 use crate::{
     chat::{Prices, Tokens},
-    domain::{dream::Dream, id::Digest, memory::Store, session::Session, trial::Usage},
-    dreaming::{Boxed, Dreamer, changes::changes, past::small},
+    domain::{
+        dream::{Action, Change, Dream},
+        id::Digest,
+        memory::Store,
+        session::Session,
+        trial::Usage,
+    },
+    dreaming::{Boxed, Dreamer, Looked, changes::changes, past::small},
     error::{Error, Result, count},
+    formats::memory::split_unwritable,
     hosted::{
         Platform,
         dreams::{DreamPlan, MOST_INSTRUCTIONS, MOST_SESSIONS},
@@ -79,15 +86,18 @@ impl HostedDreamer {
             .await
             .map_err(|it| it.into_error("the hosted dream did not come about"))?;
         let why = format!("by dream {}, {told}", dreamt.id);
+        let (written, left_out) = split_unwritable(dreamt.store);
+        let mut changes = changes(Vec::new(), store, &written, &why);
+        changes.extend(left_out.into_iter().map(unwritten));
         let dream = Dream {
             dreamer: self.name(),
-            changes: changes(Vec::new(), store, &dreamt.store, &why),
+            changes,
             patterns: Vec::new(),
             sessions: small(ids.len()),
             input_before: dreamt.input_before.digest(),
             input_after: dreamt.input_after.digest(),
             usage: Some(self.usage(&dreamt.spent, dreamt.seconds)),
-            store: dreamt.store,
+            store: written,
         };
         dream.check_untouched()?;
         if dream.input_before != store.digest() {
@@ -134,8 +144,26 @@ impl Dreamer for HostedDreamer {
         false
     }
 
+    fn look_ahead(&self) -> Looked<'_> {
+        Box::pin(async {
+            let allowed = self.platform.may_dream().await;
+            allowed.map_err(|it| it.into_error("there can be no hosted dream"))
+        })
+    }
+
     fn dream<'a>(&'a self, sessions: &'a [Session], store: &'a Store) -> Boxed<'a> {
         Box::pin(self.sleep(sessions, store))
+    }
+}
+
+/// What the change log says of a file the dream wrote and no folder can hold.
+fn unwritten((path, fault): (String, String)) -> Change {
+    Change {
+        action: Action::Dropped,
+        id: None,
+        name: path.clone(),
+        path,
+        why: format!("the dream wrote it, and it is left out: {fault}"),
     }
 }
 

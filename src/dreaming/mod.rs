@@ -23,6 +23,9 @@ use crate::{
 /// The future of a dream.
 pub type Boxed<'a> = Pin<Box<dyn Future<Output = Result<Dream>> + Send + 'a>>;
 
+/// The future of a look at whether there can be a dream.
+pub type Looked<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
 /// Someone who reads sessions and a store, and writes another store. The input is never touched.
 pub trait Dreamer: Send + Sync {
     /// Stable across releases: it is part of a run's fingerprint.
@@ -31,6 +34,14 @@ pub trait Dreamer: Send + Sync {
     /// Whether it dreams the same again over the same input, so that no dream need be kept.
     fn is_repeatable(&self) -> bool {
         true
+    }
+
+    /// Looks whether there can be a dream at all, before anything is spent on what it is to be dreamt over.
+    ///
+    /// # Errors
+    /// There cannot.
+    fn look_ahead(&self) -> Looked<'_> {
+        Box::pin(async { Ok(()) })
     }
 
     /// Dreams once.

@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::{Value, json};
 
 use crate::{
-    domain::memory::Store,
+    domain::{id::Digest, memory::Store},
     draw::Key,
     hosted::{
-        Call, Outcome, PAGE, Platform, Sought, Trouble, id_at, id_of, lock, own_address,
-        sessions::Spent, text_at,
+        Begun, Call, Outcome, Platform, Sought, Trouble, id_at, id_of, lock, own_address,
+        sessions::Spent, stores::INPUT, text_at, tidy::Lying,
     },
 };
 
@@ -20,8 +20,18 @@ pub const MOST_INSTRUCTIONS: usize = 4096;
 /// The first wait between two looks at a dream, and the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Between two looks at whether the run was stopped.
+const MOMENT: Duration = Duration::from_millis(250);
+/// How long nothing is said of a dream whose status stays.
+const SILENCE: Duration = Duration::from_secs(600);
+/// Looks in a row without an answer after which a dream is left to whoever resumes the run, and the longest wait between
+/// them.
+const MOST_IN_VAIN: u32 = 8;
+const WAIT_IN_VAIN: Duration = Duration::from_secs(10);
 /// How long a dream may take: 6 hours, in seconds.
 const DEADLINE: u64 = 6 * 3600;
+/// Where dreams are looked for.
+const DREAMS: &str = "/v1/dreams?limit=100";
 /// How often a canceled dream is looked at until it has stopped.
 const LOOKS: u32 = 20;
 
@@ -63,45 +73,155 @@ enum Phase {
     UnderWay,
 }
 
+impl DreamPlan<'_> {
+    /// Digest over what is dreamt over, and how.
+    fn digest(&self) -> Digest {
+        let store = self.store.digest().to_string();
+        let words = [self.model, self.instructions, &store];
+        let sessions = self.sessions.iter().map(String::as_str);
+        Digest::of_parts(words.into_iter().chain(sessions).map(str::as_bytes))
+    }
+}
+
 impl Platform {
-    /// Dreams once. The input store is a copy made for this dream; nothing else on the platform uses it.
+    /// Whether this key may use dreams, as far as a look tells; nothing is made.
+    ///
+    /// # Errors
+    /// It may not.
+    pub async fn may_dream(&self) -> Outcome<()> {
+        let call = Call::get("/v1/dreams?limit=1", own_address("may dream"));
+        match self.ask(&call).await {
+            // What comes too early, or not at all, says nothing of the dream.
+            Err(Trouble::Refused(status, told)) if !matches!(status, 409 | 429) => {
+                Err(Trouble::Refused(status, told))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Dreams once. The input store is a copy made for this dream; nothing else on the platform uses it. A dream that
+    /// was begun for the same and not read to its end is watched again, and none is asked for.
     ///
     /// # Errors
     /// It could not be asked for, failed, or the run was stopped meanwhile.
     pub async fn dream(&self, plan: &DreamPlan<'_>) -> Outcome<Dreamt> {
-        let input = self.put_store(plan.store, "dream-input").await?;
-        let address = own_address("dream").word(&input.id);
-        let input_before = self.export(&input.id, address).await?;
-        let made = self.ask_for_dream(plan, &input.id, address).await?;
+        let (input, made) = match self.begun_before(plan).await? {
+            Some(begun) => {
+                self.say("watching the dream that was begun before");
+                begun
+            }
+            None => self.begin_dream(plan).await?,
+        };
+        let address = address_of(&input);
         let id = id_of(&made)?;
         lock(&self.made).dreams.insert(id.clone());
         let (dream, seconds) = self.watch(&id, made, address).await?;
-        let output = output_of(&dream).filter(|it| *it != input.id);
-        if let Some(output) = &output {
-            lock(&self.made).stores.insert(output.clone(), None);
-        }
-        let output = match (phase_of(&dream), output) {
-            (Phase::Completed, Some(output)) => output,
-            (Phase::Completed, None) => {
-                return Err(Trouble::Unusable(format!(
-                    "completed dream {id} without a new store"
-                )));
-            }
-            (Phase::Failed, _) => return Err(Trouble::Unusable(failed(&id, &dream))),
-            (Phase::Canceled | Phase::UnderWay, _) => {
-                return Err(Trouble::Over(format!(
-                    "dream {id} was canceled; what it had written by then is not used"
-                )));
+        let output = match self.output(&id, &input, &dream) {
+            Ok(output) => output,
+            Err(trouble) => {
+                // It is over, and nobody can use it: whoever goes on dreams anew.
+                self.remember(None)?;
+                return Err(trouble);
             }
         };
-        Ok(Dreamt {
+        let dreamt = Dreamt {
             store: self.export(&output, address).await?,
-            input_after: self.export(&input.id, address).await?,
-            input_before,
+            input_after: self.export(&input, address).await?,
+            // It was held against the plan when it was put, before the dream was asked for.
+            input_before: plan.store.clone(),
             spent: super::sessions::spent_of(dream.get("usage").unwrap_or(&Value::Null)),
             id,
             seconds,
-        })
+        };
+        if dreamt.input_after.digest() != dreamt.input_before.digest() {
+            self.remember(None)?;
+        }
+        Ok(dreamt)
+    }
+
+    /// The store a dream that has ended wrote, if it may be read.
+    fn output(&self, id: &str, input: &str, dream: &Value) -> Outcome<String> {
+        let output = output_of(dream).filter(|it| it != input);
+        if let Some(output) = &output {
+            let mut made = lock(&self.made);
+            made.stores.entry(output.clone()).or_insert(Lying::OUTPUT);
+        }
+        match (phase_of(dream), output) {
+            (Phase::Completed, Some(output)) => Ok(output),
+            (Phase::Completed, None) => Err(Trouble::Unusable(format!(
+                "completed dream {id} without a new store"
+            ))),
+            (Phase::Failed, _) => Err(Trouble::Unusable(failed(id, dream))),
+            (Phase::Canceled | Phase::UnderWay, _) => Err(Trouble::Over(format!(
+                "dream {id} was canceled; what it had written by then is not used"
+            ))),
+        }
+    }
+
+    /// Puts the input of a dream and asks for the dream.
+    async fn begin_dream(&self, plan: &DreamPlan<'_>) -> Outcome<(String, Value)> {
+        let input = self.put_store(plan.store, INPUT).await?.id;
+        let address = address_of(&input);
+        let before = self.export(&input, address).await?;
+        if before.digest() != plan.store.digest() {
+            return Err(Trouble::Unusable(
+                "put the input of a dream wrongly".to_owned(),
+            ));
+        }
+        if self.is_stopped() {
+            return Err(Trouble::Over(
+                "stopped before the dream was asked for".to_owned(),
+            ));
+        }
+        let mut begun = Begun {
+            over: plan.digest(),
+            input: input.clone(),
+            id: None,
+        };
+        self.remember(Some(begun.clone()))?;
+        match self.ask_for_dream(plan, &input, address).await {
+            Ok(made) => {
+                begun.id = id_at(&made, "/id");
+                self.remember(Some(begun))?;
+                Ok((input, made))
+            }
+            // Nobody knows whether it is there.
+            Err(Trouble::Lost(told)) => Err(Trouble::Lost(told)),
+            Err(other) => {
+                self.remember(None)?;
+                Err(other)
+            }
+        }
+    }
+
+    /// The input and the present state of a dream that was begun for the same before.
+    async fn begun_before(&self, plan: &DreamPlan<'_>) -> Outcome<Option<(String, Value)>> {
+        let begun = lock(&self.begun).clone();
+        let Some(begun) = begun.filter(|it| it.over == plan.digest()) else {
+            return Ok(None);
+        };
+        let address = address_of(&begun.input);
+        let found = match &begun.id {
+            Some(id) => match self.look(id, address).await {
+                Err(Trouble::Refused(404, _)) => None,
+                other => Some(other?),
+            },
+            None => {
+                let is_it = |item: &Value| is_over(item, &begun.input, plan.sessions);
+                let sought = Sought {
+                    listing: DREAMS,
+                    is_it: &is_it,
+                };
+                self.find(&sought, address).await?
+            }
+        };
+        match found {
+            Some(dream) => Ok(Some((begun.input, dream))),
+            None => {
+                self.remember(None)?;
+                Ok(None)
+            }
+        }
     }
 
     async fn ask_for_dream(
@@ -123,7 +243,7 @@ impl Platform {
         }
         // Dreams carry no metadata; but nobody else dreams over this store.
         let sought = Sought {
-            listing: &format!("/v1/dreams?{PAGE}"),
+            listing: DREAMS,
             is_it: &|item| is_over(item, input, plan.sessions),
         };
         self.create("/v1/dreams", &body, address, &sought).await
@@ -133,37 +253,68 @@ impl Platform {
     async fn watch(&self, id: &str, mut dream: Value, address: Key) -> Outcome<(Value, f64)> {
         let mut waited = Duration::ZERO;
         let mut wait = FIRST_WAIT;
-        while matches!(phase_of(&dream), Phase::UnderWay) {
+        let (mut status, mut said, mut in_vain) = (String::new(), Duration::ZERO, 0);
+        loop {
+            let is = text_at(&dream, "/status").unwrap_or_default();
+            if is != status || SILENCE <= waited - said {
+                let minutes = waited.as_secs() / 60;
+                self.say(&format!("dream {id} is {is} after {minutes} min"));
+                (status, said) = (is, waited);
+            }
+            if !matches!(phase_of(&dream), Phase::UnderWay) {
+                return Ok((dream, waited.as_secs_f64()));
+            }
             if DEADLINE <= waited.as_secs() || self.rest(wait).await {
                 return Ok((self.cancel(id, address).await?, waited.as_secs_f64()));
             }
             waited += wait;
             wait = wait.mul_f64(1.5).min(LONGEST_WAIT);
-            dream = match self.look(id, address).await {
-                Err(Trouble::Lost(_)) => dream,
-                other => other?,
+            let looked = tokio::select! {
+                looked = self.look(id, address) => looked,
+                () = self.stopped() => continue,
             };
+            match looked {
+                Err(Trouble::Lost(told)) => {
+                    in_vain += 1;
+                    if in_vain == MOST_IN_VAIN {
+                        return Err(Trouble::Lost(format!(
+                            "{told}, as at {in_vain} looks at dream {id}, which may go on"
+                        )));
+                    }
+                    self.say(&format!(
+                        "no answer about dream {id}, looking again: {told}"
+                    ));
+                    wait = wait.min(WAIT_IN_VAIN);
+                }
+                other => (dream, in_vain) = (other?, 0),
+            }
         }
-        Ok((dream, waited.as_secs_f64()))
     }
 
     /// Waits; tells whether the run was stopped meanwhile.
     async fn rest(&self, wait: Duration) -> bool {
-        let second = Duration::from_secs(1);
         let mut left = wait;
         while !self.is_stopped() && !left.is_zero() {
-            let slice = left.min(second);
+            let slice = left.min(MOMENT);
             self.client.wait(slice).await;
             left -= slice;
         }
         self.is_stopped()
     }
 
+    /// Returns once the run is stopped.
+    async fn stopped(&self) {
+        while !self.is_stopped() {
+            tokio::time::sleep(MOMENT).await;
+        }
+    }
+
     async fn look(&self, id: &str, address: Key) -> Outcome<Value> {
         let path = format!("/v1/dreams/{id}");
-        let dream = self.ask(&Call::get(&path, address)).await?;
+        let dream = self.ask_soon(&Call::get(&path, address)).await?;
         if let Some(output) = output_of(&dream) {
-            lock(&self.made).stores.entry(output).or_insert(None);
+            let mut made = lock(&self.made);
+            made.stores.entry(output).or_insert(Lying::OUTPUT);
         }
         Ok(dream)
     }
@@ -182,7 +333,7 @@ impl Platform {
     /// Cancels a dream and waits until it has stopped; one that had ended already stays as it is.
     async fn cancel(&self, id: &str, address: Key) -> Outcome<Value> {
         let path = format!("/v1/dreams/{id}/cancel");
-        match self.ask(&Call::post(&path, &json!({}), address)).await {
+        match self.ask_soon(&Call::post(&path, &json!({}), address)).await {
             Ok(_) | Err(Trouble::Refused(400 | 404 | 409, _)) => {}
             Err(other) => return Err(other),
         }
@@ -195,6 +346,11 @@ impl Platform {
         }
         Err(Trouble::Unusable(format!("does not end dream {id}")))
     }
+}
+
+/// The address of a dream's requests.
+fn address_of(input: &str) -> Key {
+    own_address("dream").word(input)
 }
 
 /// An unknown status is one on the way: only three are final.

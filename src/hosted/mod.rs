@@ -3,14 +3,19 @@
 
 mod agents;
 pub mod dreams;
+mod gather;
+mod making;
+mod mark;
 pub mod sessions;
 pub mod stores;
 mod tidy;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -34,8 +39,11 @@ use crate::{
 };
 
 pub use agents::{AgentPlan, AgentRef};
-pub use tidy::{Ended, MARK_FILE};
+pub use mark::MARK_FILE;
+pub use tidy::Ended;
 
+use making::Sought;
+use mark::Begun;
 use stores::StoreRef;
 use tidy::Made;
 
@@ -46,11 +54,12 @@ pub const KEY_VARIABLE: &str = "ANTHROPIC_API_KEY";
 /// The version every gateway knows, and the one from which a key goes as a bearer token.
 const VERSION: &str = "2023-06-01";
 const NEW_VERSION: &str = "2026-10-21";
-/// How often something is created anew where an answer was lost and nothing was found.
-const CREATIONS: u32 = 6;
-/// Items asked for on a page of a listing, and most pages read of one.
+/// Items asked for on a page of a listing.
 const PAGE: &str = "limit=100";
-const MOST_PAGES: usize = 10_000;
+/// Seconds an answer may take that somebody waits for at the end of a run.
+const SOON: f64 = 30.0;
+/// Requests without an answer after which nothing more is removed.
+const MOST_UNANSWERED: u32 = 8;
 /// The key of the metadata that holds a run's mark.
 const MARK: &str = "dreameval";
 /// Longest value of metadata, in characters.
@@ -136,8 +145,30 @@ pub struct Platform {
     environment: Mutex<Arc<OnceCell<String>>>,
     agents: Mutex<BTreeMap<Digest, Arc<OnceCell<AgentRef>>>>,
     stores: Mutex<BTreeMap<Digest, Arc<OnceCell<StoreRef>>>>,
+    /// The dream that is waited for.
+    begun: Mutex<Option<Begun>>,
     /// Whether practice sessions are still to be dreamt over.
     awaits_dream: AtomicBool,
+    /// What was asked to be made and neither answered nor found again.
+    doubtful: Mutex<BTreeSet<Digest>>,
+    /// While all is being removed, the requests in a row that had no answer.
+    unanswered: Mutex<Option<u32>>,
+    /// Who hears what goes on.
+    hearer: Hearer,
+    /// Whether anything of this run was asked to be made, now or before.
+    has_made: AtomicBool,
+}
+
+/// Who hears what goes on where nothing else is heard of for long.
+#[derive(Default)]
+struct Hearer(OnceLock<Hears>);
+
+type Hears = Box<dyn Fn(&str) + Send + Sync>;
+
+impl fmt::Debug for Hearer {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("whoever hears it")
+    }
 }
 
 /// What everything a run makes is marked with.
@@ -145,9 +176,11 @@ pub struct Platform {
 struct Run {
     mark: Option<String>,
     fingerprint: String,
+    folder: Option<PathBuf>,
 }
 
 /// One call.
+#[derive(Clone, Copy)]
 struct Call<'a> {
     method: Method,
     path: &'a str,
@@ -183,12 +216,6 @@ impl<'a> Call<'a> {
             ..Self::get(path, address)
         }
     }
-}
-
-/// How something is found again whose making was not answered: in this listing, by this sign.
-struct Sought<'a> {
-    listing: &'a str,
-    is_it: &'a (dyn Fn(&Value) -> bool + Send + Sync),
 }
 
 impl Platform {
@@ -235,7 +262,12 @@ impl Platform {
             environment: Mutex::default(),
             agents: Mutex::default(),
             stores: Mutex::default(),
+            begun: Mutex::default(),
             awaits_dream: AtomicBool::new(false),
+            doubtful: Mutex::default(),
+            unanswered: Mutex::default(),
+            hearer: Hearer::default(),
+            has_made: AtomicBool::new(false),
         })
     }
 
@@ -247,6 +279,17 @@ impl Platform {
     /// Whether it is not the version every gateway knows.
     pub fn is_unusual_version(&self) -> bool {
         self.version != VERSION
+    }
+
+    /// Has somebody told what goes on while a dream is dreamt; whoever was named first hears it.
+    pub fn heard_by(&self, hears: impl Fn(&str) + Send + Sync + 'static) {
+        let _ = self.hearer.0.set(Box::new(hears));
+    }
+
+    fn say(&self, told: &str) {
+        if let Some(hears) = self.hearer.0.get() {
+            hears(told);
+        }
     }
 
     /// Practice sessions are kept until [`Platform::end`], even where a run is stopped before its dream.
@@ -287,8 +330,36 @@ impl Platform {
         outcome
     }
 
-    /// Makes one call.
+    /// Makes one call. While all is being removed nobody waits long for an answer, nor for one answer after the other.
     async fn ask(&self, call: &Call<'_>) -> Outcome<Value> {
+        let unanswered = *lock(&self.unanswered);
+        let Some(unanswered) = unanswered else {
+            return self.ask_once(call).await;
+        };
+        if MOST_UNANSWERED <= unanswered {
+            return Err(Trouble::Lost("it gave none before".to_owned()));
+        }
+        let came = self.ask_soon(call).await;
+        let is_lost = matches!(came, Err(Trouble::Lost(_)));
+        if let Some(count) = &mut *lock(&self.unanswered) {
+            *count = if is_lost { *count + 1 } else { 0 };
+        }
+        came
+    }
+
+    /// Makes one call that must be answered soon.
+    async fn ask_soon(&self, call: &Call<'_>) -> Outcome<Value> {
+        let call = Call {
+            seconds_left: Some(SOON),
+            ..*call
+        };
+        match self.ask_once(&call).await {
+            Err(Trouble::PastLimit) => Err(Trouble::Lost(format!("nothing within {SOON} seconds"))),
+            other => other,
+        }
+    }
+
+    async fn ask_once(&self, call: &Call<'_>) -> Outcome<Value> {
         let body = call.body.map(Value::to_string);
         let headers = self.headers(call.path);
         let request = Request {
@@ -319,92 +390,6 @@ impl Platform {
             ("anthropic-version", self.version.clone()),
             ("anthropic-beta", beta_of(path).to_owned()),
         ]
-    }
-
-    /// Makes something that must not exist twice: where the answer is lost it is looked for before it is made again.
-    async fn create(
-        &self,
-        path: &str,
-        body: &Value,
-        address: Key,
-        sought: &Sought<'_>,
-    ) -> Outcome<Value> {
-        let mut call = Call::post(path, body, address);
-        call.repeat = Repeat::Creation;
-        let mut last = String::new();
-        for tried in 0..CREATIONS {
-            match self.ask(&call).await {
-                Err(Trouble::Lost(told)) => last = told,
-                other => return other,
-            }
-            self.client.wait(pause(tried)).await;
-            if let Some(found) = self.find(sought, address).await? {
-                return Ok(found);
-            }
-        }
-        Err(Trouble::Lost(format!("{last} ({CREATIONS} times)")))
-    }
-
-    /// The first item of a listing that is the one sought.
-    async fn find(&self, sought: &Sought<'_>, address: Key) -> Outcome<Option<Value>> {
-        let mut found = None;
-        self.pages(sought.listing, address, &mut |item| {
-            // What is archived can be used no more.
-            let is_live = item.get("archived_at").is_none_or(Value::is_null);
-            if is_live && (sought.is_it)(&item) {
-                found = Some(item);
-            }
-            found.is_none()
-        })
-        .await?;
-        Ok(found)
-    }
-
-    /// Every item of a listing.
-    async fn list(&self, path: &str, address: Key) -> Outcome<Vec<Value>> {
-        let mut items = Vec::new();
-        self.pages(path, address, &mut |item| {
-            items.push(item);
-            true
-        })
-        .await?;
-        Ok(items)
-    }
-
-    /// Reads a listing page by page, until it ends or `wants_more` does not.
-    async fn pages(
-        &self,
-        path: &str,
-        address: Key,
-        wants_more: &mut (dyn FnMut(Value) -> bool + Send),
-    ) -> Outcome<()> {
-        let mut cursor: Option<String> = None;
-        for _ in 0..MOST_PAGES {
-            let page = match &cursor {
-                None => path.to_owned(),
-                Some(cursor) => {
-                    let joint = if path.contains('?') { '&' } else { '?' };
-                    format!("{path}{joint}page={}", encoded(cursor))
-                }
-            };
-            let mut body = self.ask(&Call::get(&page, address)).await?;
-            let Some(Value::Array(items)) = body.get_mut("data").map(Value::take) else {
-                return Err(Trouble::Unusable(format!(
-                    "answered a listing without `data` ({path})"
-                )));
-            };
-            for item in items {
-                if !wants_more(item) {
-                    return Ok(());
-                }
-            }
-            let next = text_at(&body, "/next_page").filter(|it| !it.is_empty());
-            if next.is_none() || next == cursor {
-                return Ok(());
-            }
-            cursor = next;
-        }
-        Err(Trouble::Unusable(format!("never ends the listing {path}")))
     }
 
     /// The run's mark, drawn where it has none yet.

@@ -62,6 +62,8 @@ pub struct Running {
     waiting: VecDeque<Value>,
     stream: Option<Stream>,
     before_stream: f64,
+    /// Seconds of open streams after their last event. A recording has none, so they are no part of what is told.
+    silent: f64,
     fruitless: u32,
 }
 
@@ -125,6 +127,7 @@ impl Platform {
             waiting: VecDeque::new(),
             stream: None,
             before_stream: 0.0,
+            silent: 0.0,
             fruitless: 0,
         })
     }
@@ -173,6 +176,8 @@ impl Platform {
         if left <= 0.0 {
             return Err(Trouble::PastLimit);
         }
+        // Where silence has used it up, the stream is asked for with no time left: a recording then has that, too.
+        let left = (left - running.silent).max(0.0);
         let path = format!("/v1/sessions/{}/events/stream", running.id);
         let headers = self.headers(&path);
         let request = Request {
@@ -330,7 +335,9 @@ impl Running {
 
     /// The stream is of no more use.
     fn close(&mut self) {
-        self.stream = None;
+        let took = self.stream.take().map_or(0.0, |it| it.seconds());
+        let told = self.seconds - self.before_stream;
+        self.silent += (took - told).max(0.0);
         self.before_stream = self.seconds;
     }
 }

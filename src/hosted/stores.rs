@@ -13,6 +13,7 @@ use crate::{
     hosted::{
         Call, Outcome, PAGE, Platform, Sought, Trouble, encoded, has_metadata, id_of, lock,
         own_address, text_at,
+        tidy::{Lying, Role},
     },
 };
 
@@ -20,6 +21,8 @@ use crate::{
 pub const NAME: &str = "notes";
 /// See [`NAME`].
 pub const DESCRIPTION: &str = "Notes from earlier work. There may be none.";
+/// What the copy of a store is for that a dream reads.
+pub(super) const INPUT: &str = "dream-input";
 /// Largest memory, in bytes, and most of them in a store.
 const LARGEST: usize = 102_400;
 const MOST: usize = 2_000;
@@ -83,7 +86,16 @@ impl Platform {
             manifest: manifest_of(store),
             id,
         };
-        lock(&self.made).stores.insert(put.id.clone(), None);
+        let mut lying = Lying {
+            manifest: None,
+            role: match purpose {
+                INPUT => Role::Input,
+                _ => Role::Given,
+            },
+        };
+        lock(&self.made)
+            .stores
+            .insert(put.id.clone(), lying.clone());
         for entry in &store.entries {
             self.put_memory(&put.id, entry, address).await?;
         }
@@ -91,9 +103,8 @@ impl Platform {
         if let Some(change) = difference(&put.manifest, &lies) {
             return Err(Trouble::Unusable(format!("put a store wrongly: {change}")));
         }
-        lock(&self.made)
-            .stores
-            .insert(put.id.clone(), Some(put.manifest.clone()));
+        lying.manifest = Some(put.manifest.clone());
+        lock(&self.made).stores.insert(put.id.clone(), lying);
         Ok(put)
     }
 

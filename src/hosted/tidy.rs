@@ -2,29 +2,29 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::{
     domain::id::Digest,
-    error::{Error, Result, without_place},
-    files,
+    error::Result,
     hosted::{
-        Call, MARK, Outcome, PAGE, Platform, dreams, id_at, lock, own_address,
+        Call, Outcome, Platform, lock,
+        mark::MarkFile,
+        own_address,
         stores::{Manifest, difference, gone},
-        text_at,
     },
 };
 
-/// The file of a run's folder that holds its mark.
-pub const MARK_FILE: &str = "hosted.json";
 /// Removals under way at once.
 const AT_ONCE: usize = 8;
+/// How often all is removed, and looked for again.
+const ROUNDS: u32 = 2;
 
 /// Everything that is to be removed.
 #[derive(Debug, Default)]
@@ -33,19 +33,150 @@ pub(super) struct Made {
     pub environments: BTreeSet<String>,
     /// By id, and whether a dream may still read it.
     pub sessions: BTreeMap<String, bool>,
-    /// By id, with what was put there where nobody may have changed it.
-    pub stores: BTreeMap<String, Option<Manifest>>,
+    pub stores: BTreeMap<String, Lying>,
     pub dreams: BTreeSet<String>,
 }
 
+/// A store that is to be removed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lying {
+    /// What was put there, where nobody may have changed it.
+    pub manifest: Option<Manifest>,
+    /// What it is for.
+    pub role: Role,
+}
+
+impl Lying {
+    /// What a dream wrote; nobody knows what it should hold.
+    pub const OUTPUT: Self = Self {
+        manifest: None,
+        role: Role::Output,
+    };
+}
+
+/// What a store is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Sessions read it.
+    #[default]
+    Given,
+    /// A dream reads it; by it the dream and what it wrote are found.
+    Input,
+    /// A dream wrote it.
+    Output,
+}
+
 impl Made {
-    fn things(&self) -> usize {
-        self.agents.len()
-            + self.environments.len()
-            + self.sessions.len()
-            + self.stores.len()
-            + self.dreams.len()
+    /// Takes in what was found besides; what is known of a store already stands.
+    fn take_in(&mut self, found: Made) {
+        self.agents.extend(found.agents);
+        self.environments.extend(found.environments);
+        self.dreams.extend(found.dreams);
+        for (id, is_practice) in found.sessions {
+            self.sessions.entry(id).or_insert(is_practice);
+        }
+        for (id, lying) in found.stores {
+            self.stores.entry(id).or_insert(lying);
+        }
     }
+
+    /// Forgets what is not there any more.
+    fn become_what_is(&mut self, found: Made) {
+        let mut known = std::mem::replace(self, found);
+        for (id, lying) in &mut self.stores {
+            if let Some(known) = known.stores.remove(id) {
+                *lying = known;
+            }
+        }
+    }
+
+    /// Practice sessions that are kept, where any are.
+    fn kept(&self, spared: Spared) -> Vec<String> {
+        let practice = self.sessions.iter().filter(|it| spared.practice && *it.1);
+        practice.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// What of this kind is to be removed, as long as nothing else is found by it.
+    fn all_of(&self, stage: Stage, spared: Spared) -> Vec<Thing> {
+        let stores = |role: Role| {
+            let of_role = self.stores.iter().filter(move |it| it.1.role == role);
+            of_role.map(|(id, it)| Thing::Store(id.clone(), it.manifest.clone()))
+        };
+        match stage {
+            Stage::Inputs | Stage::Players if spared.signs => Vec::new(),
+            Stage::Dreams | Stage::Outputs | Stage::Inputs if spared.dream => Vec::new(),
+            Stage::Dreams => self.dreams.iter().cloned().map(Thing::Dream).collect(),
+            Stage::Sessions => {
+                let sessions = self
+                    .sessions
+                    .iter()
+                    .filter(|it| !(spared.practice && *it.1));
+                sessions.map(|(id, _)| Thing::Session(id.clone())).collect()
+            }
+            Stage::Stores => stores(Role::Given).collect(),
+            Stage::Outputs => stores(Role::Output).collect(),
+            // Dreams bear no mark, nor do the stores they write.
+            Stage::Inputs if self.dreams.is_empty() && stores(Role::Output).next().is_none() => {
+                stores(Role::Input).collect()
+            }
+            Stage::Players if self.sessions.is_empty() => {
+                let environments = self.environments.iter().cloned().map(Thing::Environment);
+                let agents = self.agents.iter().cloned().map(Thing::Agent);
+                environments.chain(agents).collect()
+            }
+            Stage::Inputs | Stage::Players => Vec::new(),
+        }
+    }
+
+    /// All that is there and should not be.
+    fn all_but_kept(&self, spared: Spared) -> Vec<Thing> {
+        let stages = Stage::ALL[..4].iter();
+        let mut things: Vec<Thing> = stages.flat_map(|it| self.all_of(*it, spared)).collect();
+        if !spared.dream {
+            let inputs = self.stores.iter().filter(|it| it.1.role == Role::Input);
+            things.extend(inputs.map(|(id, it)| Thing::Store(id.clone(), it.manifest.clone())));
+        }
+        if self.kept(spared).is_empty() {
+            things.extend(self.environments.iter().cloned().map(Thing::Environment));
+            things.extend(self.agents.iter().cloned().map(Thing::Agent));
+        }
+        things
+    }
+}
+
+/// What stays although it is the run's own.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spared {
+    /// Practice sessions, and who played them.
+    practice: bool,
+    /// The dream a run waits for, with what it reads and writes.
+    dream: bool,
+    /// What others are found by, since nobody knows which there are.
+    signs: bool,
+}
+
+/// What is removed together, in this order.
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    Dreams,
+    Sessions,
+    Stores,
+    Outputs,
+    /// The stores that dreams, and what they wrote, are found by.
+    Inputs,
+    /// Environments, and the agents that sessions are found by.
+    Players,
+}
+
+impl Stage {
+    const ALL: [Self; 6] = [
+        Self::Dreams,
+        Self::Sessions,
+        Self::Stores,
+        Self::Outputs,
+        Self::Inputs,
+        Self::Players,
+    ];
 }
 
 /// How a run's end went on the platform.
@@ -55,19 +186,16 @@ pub struct Ended {
     pub left: Vec<String>,
     /// Sessions kept so that a resumed run can dream over them.
     pub kept: Vec<String>,
+    /// The dream that is kept so that a resumed run can watch it.
+    pub dream: Option<String>,
     /// Stores that are not what was put there.
     pub changed: Vec<String>,
+    /// Why nobody knows whether anything is left, where that is so.
+    pub unsure: Option<String>,
     /// What all of it is marked with, in the metadata `dreameval`.
     pub mark: String,
-}
-
-/// The mark of a run, kept in its folder.
-#[derive(Debug, Serialize, Deserialize)]
-struct MarkFile {
-    format: u32,
-    mark: String,
-    /// Whether nothing of this run is left on the platform.
-    is_clean: bool,
+    /// The run's folder, where it has one.
+    pub folder: Option<PathBuf>,
 }
 
 /// One thing to be removed.
@@ -100,19 +228,26 @@ impl Platform {
     /// The folder cannot be written, or the platform not be asked.
     pub async fn begin(self: &Arc<Self>, run: &Digest, folder: &Path) -> Result<()> {
         lock(&self.run).fingerprint = run.to_string();
-        let path = folder.join(MARK_FILE);
-        if let Some(file) = read(&path)? {
+        lock(&self.run).folder = Some(folder.to_owned());
+        if let Some(file) = MarkFile::read(folder)? {
             lock(&self.run).mark = Some(file.mark);
+            lock(&self.begun).clone_from(&file.dream);
             if !file.is_clean {
                 self.gather_for("looking for what this run left on the platform")
                     .await?;
-                self.remove(true).await;
+                self.has_made.store(true, Ordering::Relaxed);
+                let spared = Spared {
+                    practice: true,
+                    dream: file.dream.is_some(),
+                    signs: false,
+                };
+                self.remove(spared, &mut Ended::default(), &mut BTreeMap::new())
+                    .await;
             }
         }
-        let mark = self
-            .mark()
+        self.mark()
             .map_err(|it| it.into_error("drawing a mark for this run"))?;
-        keep(&path, mark, false)
+        self.keep_mark(folder, false)
     }
 
     /// Removes what a run made. Where it `is_over` nothing is kept; else practice sessions are, as long as a dream is to
@@ -121,12 +256,28 @@ impl Platform {
     /// # Errors
     /// The folder cannot be written. What could not be removed is no error: it is named.
     pub async fn end(self: &Arc<Self>, is_over: bool, folder: Option<&Path>) -> Result<Ended> {
-        let keeps = !is_over && self.awaits_dream.load(Ordering::Relaxed);
-        let mut ended = self.remove(keeps).await;
+        let keeps = !is_over && folder.is_some() && self.awaits_dream.load(Ordering::Relaxed);
+        if !keeps {
+            lock(&self.begun).take();
+        }
+        let dream = lock(&self.begun).clone();
+        let spared = Spared {
+            practice: keeps,
+            dream: dream.is_some(),
+            signs: !lock(&self.doubtful).is_empty(),
+        };
+        self.client.begin_removal();
+        *lock(&self.unanswered) = Some(0);
+        let mut ended = self.sweep(spared).await;
+        *lock(&self.unanswered) = None;
+        self.client.end_removal();
+        ended.dream = dream.map(|it| it.id.unwrap_or_else(|| format!("over {}", it.input)));
         ended.mark = lock(&self.run).mark.clone().unwrap_or_default();
+        ended.folder = folder.map(Path::to_owned);
         if let Some(folder) = folder {
-            let is_clean = ended.left.is_empty() && ended.kept.is_empty();
-            keep(&folder.join(MARK_FILE), ended.mark.clone(), is_clean)?;
+            let is_kept = !ended.kept.is_empty() || ended.dream.is_some();
+            let is_clean = ended.left.is_empty() && !is_kept && ended.unsure.is_none();
+            self.keep_mark(folder, is_clean)?;
         }
         Ok(ended)
     }
@@ -136,115 +287,117 @@ impl Platform {
     /// # Errors
     /// The folder cannot be read or written, or the platform not be asked.
     pub async fn tidy(self: &Arc<Self>, folder: &Path) -> Result<(usize, Ended)> {
-        let file = read(&folder.join(MARK_FILE))?;
-        let Some(file) = file.filter(|it| !it.is_clean) else {
+        let Some(file) = MarkFile::read(folder)? else {
             return Ok((0, Ended::default()));
         };
         lock(&self.run).mark = Some(file.mark);
+        self.has_made.store(true, Ordering::Relaxed);
+        let dream = file.dream.and_then(|it| it.id);
+        lock(&self.made).dreams.extend(dream);
         self.gather_for("looking for what this run left on the platform")
             .await?;
-        let found = lock(&self.made).things();
+        let found = lock(&self.made).all_but_kept(Spared::default()).len();
         let ended = self.end(true, Some(folder)).await?;
         Ok((found.saturating_sub(ended.left.len()), ended))
     }
 
-    async fn gather_for(&self, doing: &str) -> Result<()> {
-        self.gather().await.map_err(|it| it.into_error(doing))
+    /// All that is on the platform as far as this process knows, by name; for whoever cannot wait for its removal.
+    pub fn at_hand(&self) -> Ended {
+        let things = lock(&self.made).all_but_kept(Spared::default());
+        let run = lock(&self.run).clone();
+        Ended {
+            left: things.iter().map(Thing::told).collect(),
+            mark: run.mark.unwrap_or_default(),
+            folder: run.folder,
+            ..Ended::default()
+        }
     }
 
-    /// Finds everything that bears this run's mark.
-    async fn gather(&self) -> Outcome<()> {
-        let mark = self.mark()?;
-        let address = own_address("gather");
-        let is_ours =
-            |item: &Value| item.pointer(&format!("/metadata/{MARK}")) == Some(&json!(mark));
-        let ours = async |path: &str| -> Outcome<Vec<Value>> {
-            let all = self.list(&format!("{path}{PAGE}"), address).await?;
-            Ok(all.into_iter().filter(|it| is_ours(it)).collect())
-        };
-        for agent in ours("/v1/agents?").await? {
-            let Some(id) = id_at(&agent, "/id") else {
-                continue;
-            };
-            for session in ours(&format!("/v1/sessions?agent_id={id}&")).await? {
-                let is_practice = text_at(&session, "/metadata/arm").as_deref() == Some("practice");
-                if let Some(id) = id_at(&session, "/id") {
-                    lock(&self.made).sessions.insert(id, is_practice);
-                }
-            }
-            lock(&self.made).agents.insert(id);
-        }
-        let mut inputs = BTreeSet::new();
-        for store in ours("/v1/memory_stores?").await? {
-            let Some(id) = id_at(&store, "/id") else {
-                continue;
-            };
-            if text_at(&store, "/metadata/purpose").as_deref() == Some("dream-input") {
-                inputs.insert(id.clone());
-            }
-            lock(&self.made).stores.insert(id, None);
-        }
-        if !inputs.is_empty() {
-            for dream in self.list(&format!("/v1/dreams?{PAGE}"), address).await? {
-                if !dreams::input_of(&dream).is_some_and(|it| inputs.contains(&it)) {
-                    continue;
-                }
-                let mut made = lock(&self.made);
-                made.dreams.extend(id_at(&dream, "/id"));
-                made.stores
-                    .extend(dreams::output_of(&dream).map(|it| (it, None)));
-            }
-        }
-        let name = format!("dreameval {mark}");
-        let path = format!("/v1/environments?{PAGE}");
-        for environment in self.list(&path, address).await? {
-            if text_at(&environment, "/name").as_ref() == Some(&name) {
-                let id = id_at(&environment, "/id");
-                lock(&self.made).environments.extend(id);
-            }
-        }
+    async fn gather_for(&self, doing: &str) -> Result<()> {
+        let found = self.gather().await.map_err(|it| it.into_error(doing))?;
+        lock(&self.made).take_in(found);
         Ok(())
     }
 
-    /// Removes everything but, where asked, practice sessions and those who played them.
-    async fn remove(self: &Arc<Self>, keeps_practice: bool) -> Ended {
+    /// Removes all that is not kept and looks for it again: only what a listing shows no more is gone.
+    async fn sweep(self: &Arc<Self>, mut spared: Spared) -> Ended {
         let mut ended = Ended::default();
-        let dreams = std::mem::take(&mut lock(&self.made).dreams);
-        self.remove_all(dreams.into_iter().map(Thing::Dream).collect(), &mut ended)
-            .await;
-        let sessions = lock(&self.made).sessions.clone();
-        let (kept, sessions): (Vec<_>, Vec<_>) = sessions
-            .into_iter()
-            .partition(|(_, is_practice)| keeps_practice && *is_practice);
-        ended.kept = kept.into_iter().map(|(id, _)| id).collect();
-        let sessions = sessions.into_iter().map(|(id, _)| Thing::Session(id));
-        self.remove_all(sessions.collect(), &mut ended).await;
-        let (stores, environments, agents) = {
-            let made = lock(&self.made);
-            (
-                made.stores.clone(),
-                made.environments.clone(),
-                made.agents.clone(),
-            )
-        };
-        let mut rest: Vec<Thing> = stores
-            .into_iter()
-            .map(|(id, manifest)| Thing::Store(id, manifest))
-            .collect();
-        // Whoever looks for the kept sessions later finds them by their agent.
-        if ended.kept.is_empty() {
-            rest.extend(environments.into_iter().map(Thing::Environment));
-            rest.extend(agents.into_iter().map(Thing::Agent));
+        let mut why = BTreeMap::new();
+        for round in 0..ROUNDS {
+            if 0 < round {
+                self.client.wait(Duration::from_secs(1)).await;
+            }
+            if spared.signs
+                && let Ok(found) = self.gather().await
+            {
+                lock(&self.made).take_in(found);
+                spared.signs = false;
+            }
+            self.remove(spared, &mut ended, &mut why).await;
+            if !self.has_made.load(Ordering::Relaxed) {
+                return ended;
+            }
+            match self.gather().await {
+                Ok(found) => {
+                    lock(&self.made).become_what_is(found);
+                    spared.signs = false;
+                }
+                Err(trouble) => ended.unsure = Some(trouble.told()),
+            }
+            ended.left = self.left(spared, &why);
+            if ended.left.is_empty() || ended.unsure.is_some() {
+                break;
+            }
         }
-        self.remove_all(rest, &mut ended).await;
+        if ended.unsure.is_none() {
+            lock(&self.doubtful).clear();
+        }
+        ended
+    }
+
+    /// What is there and should not be, and why.
+    fn left(&self, spared: Spared, why: &BTreeMap<String, String>) -> Vec<String> {
+        let things = lock(&self.made).all_but_kept(spared);
+        let told = things.iter().map(|thing| {
+            let told = thing.told();
+            let reason = why.get(&told).map_or("it is still listed", String::as_str);
+            format!("{told} ({reason})")
+        });
+        told.collect()
+    }
+
+    /// Removes everything but, where asked, practice sessions and those who played them. Nothing is removed before what
+    /// is found by it.
+    async fn remove(
+        self: &Arc<Self>,
+        spared: Spared,
+        ended: &mut Ended,
+        why: &mut BTreeMap<String, String>,
+    ) {
+        for stage in Stage::ALL {
+            let things = lock(&self.made).all_of(stage, spared);
+            for (thing, outcome) in self.remove_all(things).await {
+                match outcome {
+                    Ok(None) => {}
+                    Ok(Some(change)) => ended.changed.push(format!("{}: {change}", thing.told())),
+                    Err(trouble) => {
+                        why.insert(thing.told(), trouble.told());
+                    }
+                }
+            }
+        }
+        ended.changed.sort();
+        ended.kept = lock(&self.made).kept(spared);
         // Whoever goes on with this platform makes what it needs anew.
         lock(&self.stores).clear();
         lock(&self.agents).clear();
         *lock(&self.environment) = Arc::default();
-        ended
     }
 
-    async fn remove_all(self: &Arc<Self>, things: Vec<Thing>, ended: &mut Ended) {
+    async fn remove_all(
+        self: &Arc<Self>,
+        things: Vec<Thing>,
+    ) -> Vec<(Thing, Outcome<Option<String>>)> {
         let mut under_way = JoinSet::new();
         let mut come = Vec::new();
         for thing in things {
@@ -260,17 +413,7 @@ impl Platform {
         while let Some(one) = under_way.join_next().await {
             come.push(one);
         }
-        for (thing, outcome) in come.into_iter().flatten() {
-            match outcome {
-                Ok(None) => {}
-                Ok(Some(change)) => ended.changed.push(format!("{}: {change}", thing.told())),
-                Err(trouble) => ended
-                    .left
-                    .push(format!("{} ({})", thing.told(), trouble.told())),
-            }
-        }
-        ended.left.sort();
-        ended.changed.sort();
+        come.into_iter().flatten().collect()
     }
 
     /// Removes one thing; tells how a store differs from what was put there.
@@ -281,6 +424,7 @@ impl Platform {
                 self.end_dream(id, address).await?;
                 let path = format!("/v1/dreams/{id}/archive");
                 gone(self.ask(&Call::post(&path, &json!({}), address)).await)?;
+                lock(&self.made).dreams.remove(id);
             }
             Thing::Session(id) => self.delete_session(id, address).await?,
             Thing::Store(id, manifest) => {
@@ -305,29 +449,4 @@ impl Platform {
         }
         Ok(None)
     }
-}
-
-/// The mark kept in a folder, if there is one.
-fn read(path: &Path) -> Result<Option<MarkFile>> {
-    if !files::exists(path) {
-        return Ok(None);
-    }
-    let file = serde_json::from_str(&files::read_text(path)?).map_err(|fault| {
-        Error::integrity("this is not the mark of a run")
-            .in_file(path)
-            .because(without_place(&fault))
-            .mend("restore the file, or start afresh with another `--out`")
-    })?;
-    Ok(Some(file))
-}
-
-fn keep(path: &Path, mark: String, is_clean: bool) -> Result<()> {
-    let file = MarkFile {
-        format: 1,
-        mark,
-        is_clean,
-    };
-    let text = serde_json::to_string_pretty(&file)
-        .map_err(|fault| Error::bug("a run's mark could not be written").because(fault))?;
-    files::write(path, format!("{text}\n").as_bytes())
 }

@@ -22,6 +22,8 @@ pub(super) struct Breaker {
 struct State {
     in_a_row: u32,
     down: Option<String>,
+    /// Whether what was made is being removed, and why the provider was down before.
+    removing: Option<Option<String>>,
 }
 
 /// What one request says of its provider.
@@ -51,8 +53,27 @@ impl Breaker {
         lock(&self.state).down.clone()
     }
 
+    /// Has a provider asked though it is down, for what it may do all the same: removals cost nothing. What comes of them
+    /// says nothing of the run.
+    pub fn begin_removal(&self) {
+        let mut state = lock(&self.state);
+        let before = state.down.take();
+        state.removing.get_or_insert(before);
+    }
+
+    /// Goes back to what was so before [`Breaker::begin_removal`].
+    pub fn end_removal(&self) {
+        let mut state = lock(&self.state);
+        if let Some(before) = state.removing.take() {
+            state.down = before;
+        }
+    }
+
     pub fn note(&self, sign: Sign) {
         let mut state = lock(&self.state);
+        if state.removing.is_some() {
+            return;
+        }
         let told = match sign {
             Sign::Alive => {
                 state.in_a_row = 0;
@@ -92,5 +113,21 @@ mod tests {
         let told = "3 requests in a row failed, the last with: 529".to_owned();
         let whom = Why::Down(format!("http://localhost:1: {told}"));
         assert_eq!((breaker.down(), halt.why()), (Some(told), Some(&whom)));
+    }
+    #[test]
+    fn removals_are_tried_though_the_money_is_spent_and_end_no_run() {
+        let halt = Arc::new(Halt::default());
+        let breaker = Breaker::new(2, "http://localhost:1", Arc::clone(&halt));
+        let spent = || Sign::Final("spent".to_owned());
+        breaker.begin_removal();
+        breaker.note(spent());
+        assert!(breaker.down().is_none() && !halt.is_set());
+        breaker.end_removal();
+        assert_eq!(breaker.down(), None);
+        breaker.note(spent());
+        breaker.begin_removal();
+        assert_eq!(breaker.down(), None);
+        breaker.end_removal();
+        assert_eq!(breaker.down(), Some("spent".to_owned()));
     }
 }

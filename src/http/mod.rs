@@ -260,6 +260,17 @@ impl Client {
         self.breaker.down()
     }
 
+    /// Until [`Client::end_removal`], the provider is asked though it is down: what was made is to be removed even where
+    /// the money is spent.
+    pub fn begin_removal(&self) {
+        self.breaker.begin_removal();
+    }
+
+    /// See [`Client::begin_removal`].
+    pub fn end_removal(&self) {
+        self.breaker.end_removal();
+    }
+
     /// The pace allowed, as far as it was set or told.
     pub fn allowed(&self) -> Limits {
         self.limiter.allowed()

@@ -167,6 +167,11 @@ impl Stream {
         }
     }
 
+    /// Seconds since it was asked for, to a thousandth; 0 where it is played from a recording.
+    pub fn seconds(&self) -> f64 {
+        self.live.as_ref().map_or(0.0, Live::seconds)
+    }
+
     async fn next(&mut self) -> Result<Option<Frame>, Failure> {
         let Some(live) = &mut self.live else {
             return Ok(None);

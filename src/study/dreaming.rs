@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{dream::Dream, id::Digest, session::Session},
-    error::{Error, Result, without_place},
+    domain::{dream::Dream, halt::Why, id::Digest, session::Session},
+    error::{Error, ErrorKind, Result, without_place},
     files,
     formats::{
         memory,
@@ -53,7 +53,13 @@ pub(super) async fn dream_over(
     let dream = match kept(folder, &over)? {
         Some(dream) => dream,
         None => {
-            let dream = asked.dreamer.dream(&sessions, store).await?;
+            let dream = match asked.dreamer.dream(&sessions, store).await {
+                // Whoever was told to stop has done so.
+                Err(fault) if fault.kind() == ErrorKind::Outside && was_asked_to_stop(pace) => {
+                    return Ok(None);
+                }
+                other => other?,
+            };
             dream.check_untouched()?;
             if is_costly {
                 keep(folder, over, &dream)?;
@@ -66,6 +72,23 @@ pub(super) async fn dream_over(
         learnings: memory::learnings(&dream.store).learnings.len(),
     });
     Ok(Some(dream))
+}
+
+/// Looks whether there can be a dream, before practice is spent on it.
+///
+/// # Errors
+/// There cannot.
+pub(super) async fn look_ahead(asked: &Asked, folder: &Path, pace: &Pace) -> Result<()> {
+    let is_dreamt = asked.memory.is_none() && asked.wants("dreamed");
+    match is_dreamt && !pace.halt.is_set() && !files::exists(&place(folder)) {
+        true => asked.dreamer.look_ahead().await,
+        false => Ok(()),
+    }
+}
+
+/// Whether the run was stopped by whoever runs it, and not by a provider.
+fn was_asked_to_stop(pace: &Pace) -> bool {
+    matches!(pace.halt.why(), Some(Why::Interrupted | Why::Spent(_)))
 }
 
 /// The practice sessions, as their transcripts tell them, in plan order.

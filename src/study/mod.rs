@@ -93,7 +93,10 @@ pub async fn run_reusing(
     };
     platform.begin(&asked.fingerprint(), folder).await?;
     let held = Arc::clone(&lock);
-    let finished = play_through(asked, earlier, (folder, held), pace, observe).await;
+    let finished = match dreaming::look_ahead(asked, folder, pace).await {
+        Ok(()) => play_through(asked, earlier, (folder, held), pace, observe).await,
+        Err(fault) => Err(fault),
+    };
     let is_over = matches!(finished, Ok(Some(_)));
     let ended = platform.end(is_over, Some(folder)).await?;
     let changed = ended.changed.clone();

@@ -6,12 +6,14 @@ use std::{
     time::Duration,
 };
 
-use dreameval::{domain::trial::Stop, files::TemporaryFolder};
+use dreameval::{
+    domain::trial::Stop, files::TemporaryFolder, formats::memory::write_store, http::Transport,
+};
 use serde_json::{Value, json};
 
 use crate::{
     hosted_room::{Set, after, clerk, dream, setup},
-    platform::{Fault, Platform, Setup, Step, When},
+    platform::{Dreamt, Fault, Logged, Platform, Setup, Step, When},
 };
 
 #[test]
@@ -40,6 +42,26 @@ fn limits_of_the_brief_end_a_session_that_goes_on_and_on() {
     let trial = set.trial("bare");
     assert_eq!(trial.record.stop, Some(Stop::Seconds), "{}", trial.broken());
     assert_eq!(platform.counts().left.get("session"), None);
+}
+
+#[test]
+fn a_session_that_says_nothing_ends_when_its_time_is_over_and_so_does_its_recording() {
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let tape = folder.path().join("tapes.jsonl");
+    let platform = Setup::new()
+        .script(|_| vec![Step::Hold])
+        .pace(|pace| pace.ping = Duration::from_secs(60))
+        .start();
+    let mut set = Set::of(&platform.address);
+    (set.seconds, set.settings.idle) = (1, Duration::from_millis(300));
+    set.settings.transport = Transport::Record(tape.clone());
+    let trial = set.trial("bare");
+    assert_eq!(trial.record.stop, Some(Stop::Seconds), "{}", trial.broken());
+    let streams = |it: &&Logged| it.path.ends_with("/stream");
+    assert!(platform.log().iter().filter(streams).count() < 6);
+    drop(platform);
+    set.settings.transport = Transport::Replay(tape);
+    assert_eq!(set.trial("bare").record, trial.record);
 }
 
 #[test]
@@ -126,4 +148,35 @@ fn a_call_that_the_stream_lost_is_found_in_the_history_and_answered() {
         told,
         "its session waits for an answer to `sevt_none`, which it never asked"
     );
+}
+
+#[test]
+fn files_of_a_dream_that_no_folder_holds_are_left_out_and_named() {
+    let platform = Setup::new()
+        .script(clerk)
+        .dream(|night| {
+            let Dreamt::Memories(mut memories) = dream(night) else {
+                return dream(night);
+            };
+            memories.insert("/a.md".to_owned(), "- Mind the door\n".to_owned());
+            memories.insert("/a.md/b.md".to_owned(), "- Mind the step\n".to_owned());
+            memories.insert(format!("/{}.md", "x".repeat(300)), "- Long\n".to_owned());
+            Dreamt::Memories(memories)
+        })
+        .start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let finished = Set::of(&platform.address).run(folder.path()).finished();
+    let dream = finished.dream.unwrap();
+    write_store(&dream.store, &folder.path().join("store")).unwrap();
+    assert!(folder.path().join("store/a.md").exists());
+    let left_out: Vec<&str> = dream
+        .changes
+        .iter()
+        .filter(|it| {
+            it.why
+                .starts_with("the dream wrote it, and it is left out: ")
+        })
+        .map(|it| &it.path[..7])
+        .collect();
+    assert_eq!(left_out, ["/a.md/b", "/xxxxxx"]);
 }

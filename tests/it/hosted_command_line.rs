@@ -72,7 +72,8 @@ fn an_interrupted_run_names_what_it_keeps_and_goes_on_with_it() {
     let id = child.id().to_string();
     Command::new("kill").args(["-INT", &id]).status().unwrap();
     let ran = end(child);
-    assert_ne!(ran.code, Some(0));
+    assert_eq!(ran.code, Some(130), "{}", ran.talk);
+    assert!(ran.talk.contains(" is pending after 0 min"), "{}", ran.talk);
     let told = "left on the platform for `--resume` to dream over: 8 sessions (sesn_";
     assert!(ran.talk.contains(told), "{}", ran.talk);
     assert!(ran.talk.contains("in its metadata"), "{}", ran.talk);
@@ -83,6 +84,29 @@ fn an_interrupted_run_names_what_it_keeps_and_goes_on_with_it() {
     let resumed = said(with_key(command(folder.path(), ["run", "--resume", "run"])));
     assert_eq!(resumed.code, Some(0), "{}", resumed.talk);
     assert_eq!(platform.counts().left, [].into());
+}
+
+#[test]
+fn a_second_interrupt_names_what_is_left() {
+    let platform = setup().pace(|pace| pace.polls_tick = false).start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let hang = crate::platform::Fault::Hang;
+    platform.misbehave(When::next("POST", "/cancel").times(99), hang);
+    let child = run(folder.path(), &platform, &BOTH).spawn().unwrap();
+    assert!(platform.wait_until(|it| it.requests("GET", "/v1/dreams/") == 1));
+    let id = child.id().to_string();
+    let interrupt = || Command::new("kill").args(["-INT", &id]).status().unwrap();
+    interrupt();
+    let cancels = |it: &Platform| it.log().iter().any(|it| it.path.ends_with("/cancel"));
+    assert!(platform.wait_until(cancels));
+    interrupt();
+    let ran = end(child);
+    assert_eq!(ran.code, Some(130), "{}", ran.talk);
+    let dream = &platform.counts().left["dream"][0];
+    let told = format!("left on the platform: dream {dream}, session sesn_");
+    assert!(ran.talk.contains(&told), "{}", ran.talk);
+    let mend = "to remove it without a resume: dreameval tidy run";
+    assert!(ran.talk.trim_end().ends_with(mend), "{}", ran.talk);
 }
 
 #[test]
@@ -105,13 +129,37 @@ fn a_hosted_dream_over_sessions_played_elsewhere_is_refused_with_the_way_out() {
     let folder = TemporaryFolder::create("hosted").unwrap();
     let ran = said(run(folder.path(), &platform, &BOTH[2..4]));
     assert_eq!(ran.code, Some(2), "{}", ran.talk);
-    assert!(ran.talk.contains("was played by `embedded"), "{}", ran.talk);
+    let told = "the agent `embedded` plays none there";
+    assert!(ran.talk.contains(told), "{}", ran.talk);
     assert!(
         ran.talk.contains("practise with `--agent hosted:MODEL`"),
         "{}",
         ran.talk
     );
-    assert_eq!(platform.requests("POST", "/v1/dreams"), 0);
+    // Nothing was asked or played before.
+    assert!(platform.log().is_empty() && !folder.path().join("run").exists());
+}
+
+#[test]
+fn a_workspace_without_dreams_is_found_out_before_anything_is_played() {
+    let platform = setup().start();
+    platform.unenrol(DREAMING);
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let ran = said(run(folder.path(), &platform, &BOTH));
+    assert_eq!(ran.code, Some(5), "{}", ran.talk);
+    let told = "there can be no hosted dream: the platform answered 400: organization_not_enrolled_in_beta";
+    assert!(ran.talk.contains(told), "{}", ran.talk);
+    assert!(
+        ran.talk.contains("ask for access to the preview"),
+        "{}",
+        ran.talk
+    );
+    assert!(platform.counts().made.is_empty());
+    // Where nothing is to be dreamt, nobody looks.
+    let other = TemporaryFolder::create("hosted").unwrap();
+    let arms = [&BOTH[..7], &["bare,stored"]].concat();
+    let played = said(run(other.path(), &platform, &arms));
+    assert_eq!(played.code, Some(0), "{}", played.talk);
 }
 
 #[test]
@@ -194,6 +242,32 @@ fn dream_alone_reads_a_run_that_waits_and_leaves_nothing_of_its_own() {
         again.answer,
         "removed 0 things of this run from the platform\n"
     );
+}
+
+#[test]
+fn dream_alone_ends_as_interrupted_and_leaves_nothing_of_its_own() {
+    let platform = setup().pace(|pace| pace.dream = [0, 0, 0]).start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let refused = crate::platform::Fault::Refuse(403, "permission_error".to_owned(), None, None);
+    platform.misbehave(When::next("POST", "/v1/dreams"), refused);
+    said(run(folder.path(), &platform, &BOTH));
+    platform.pace(|pace| pace.polls_tick = false);
+    let words = "dream --sessions run --out dreamt --dreamer hosted:claude-opus-5 --base-url";
+    let words = words.split(' ').chain([platform.address.as_str()]);
+    let child = with_key(command(folder.path(), words)).spawn().unwrap();
+    assert!(platform.wait_until(|it| it.requests("GET", "/v1/dreams/") == 1));
+    let id = child.id().to_string();
+    Command::new("kill").args(["-INT", &id]).status().unwrap();
+    let ran = end(child);
+    assert_eq!(ran.code, Some(130), "{}", ran.talk);
+    assert!(
+        ran.talk.ends_with("interrupted; nothing was written\n"),
+        "{}",
+        ran.talk
+    );
+    let left = platform.counts().left;
+    assert!(!left.contains_key("memory_store") && !left.contains_key("dream"));
+    assert!(!folder.path().join("dreamt").exists());
 }
 
 #[test]

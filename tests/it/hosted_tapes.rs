@@ -52,7 +52,7 @@ fn no_file_error_or_event_holds_the_key_even_where_the_platform_repeats_it() {
     platform.misbehave(When::next("GET", "/events/stream").times(9999), telling);
     let echo = format!("{{\"error\": {{\"message\": \"invalid x-api-key {KEY}\"}}}}");
     platform.misbehave(
-        When::next("DELETE", "/v1/environments"),
+        When::next("DELETE", "/v1/environments").times(2),
         Fault::Answer(403, Vec::new(), echo),
     );
     let mut set = Set::of(&platform.address);

@@ -1,6 +1,9 @@
 //! The traps of the managed-agents platform, by their numbers, one attempt or one store at a time.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use dreameval::{
     agents::hosted::Rubric,
@@ -495,4 +498,25 @@ fn trap_31_listings_are_read_to_their_last_page() {
     let folder = TemporaryFolder::create("hosted").unwrap();
     Set::of(&other.address).run(folder.path()).finished();
     assert_eq!(platform.counts().made, other.counts().made);
+}
+
+#[test]
+fn trap_31_a_listing_that_leads_in_a_circle_is_told_at_its_first_turn() {
+    let platform = setup().pace(|pace| pace.page = 1).start();
+    let files = ["/a.md", "/b.md", "/c.md", "/d.md"].map(|it| (it, "- x"));
+    let id = platform.plant_store("old", &files);
+    let cursors = Arc::new(Mutex::new(0));
+    let circle = Fault::edit(move |body| {
+        let mut turn = cursors.lock().unwrap();
+        body["next_page"] = json!(["n/asc+612e6d64==", "n/asc+622e6d64=="][*turn % 2]);
+        *turn += 1;
+    });
+    platform.misbehave(When::next("GET", "/memories").times(9999), circle);
+    let trouble = block_on(client(&platform).export(&id, Key::root(1))).unwrap_err();
+    let told = trouble.told();
+    assert!(
+        told.ends_with("in a circle: page `n/asc+612e6d64==` comes twice"),
+        "{told}"
+    );
+    assert_eq!(platform.requests("GET", "/v1/memory_stores"), 3);
 }

@@ -57,6 +57,8 @@ mod hosted_runs;
 #[cfg(test)]
 mod hosted_tapes;
 #[cfg(test)]
+mod hosted_tidying;
+#[cfg(test)]
 mod hosted_traps;
 #[cfg(test)]
 mod hostile_names;

@@ -13,7 +13,7 @@ use crate::{
             clock::moment,
             pages::{self, Wants},
             promote::{pin, told, write_card},
-            run::{begin_in, end, ended_early, pace, resumed, watch},
+            run::{begin_in, end, ended_early, hear, pace, resumed, watch},
             runtime, settle,
         },
         exit::Exit,
@@ -220,8 +220,9 @@ fn play(
     };
     let pace = pace(&asked, args.jobs, &args.bounds, Arc::clone(halt));
     let mut progress = Progress::new(args.quiet);
+    hear(asked.platform.as_ref(), args.quiet);
     let finished = runtime()?.block_on(async {
-        watch(halt, &args.bounds);
+        watch(halt, &args.bounds, asked.platform.as_ref());
         study::run(&asked, &folder, &pace, &mut |event| progress.observe(event)).await
     })?;
     Ok(finished.map(|finished| Played {

@@ -19,13 +19,13 @@ use crate::{
     },
     domain::{
         dream::{Action, Dream},
-        halt::Halt,
+        halt::{Halt, Why},
         id::Digest,
         memory::Store,
         session::Session,
     },
     dreaming::Dreamer as _,
-    error::{Error, Result, count},
+    error::{Error, ErrorKind, Result, count},
     files,
     formats::{
         memory::{learnings, read_store, write_store},
@@ -54,7 +54,16 @@ pub fn dream(args: &DreamArgs) -> Result<Exit> {
         );
     }
     let sessions = read_sessions(&args.sessions)?;
-    let dream = slept(args, &sessions, &store)?;
+    let halt = Arc::new(Halt::default());
+    let dream = match slept(args, &sessions, &store, &halt) {
+        Err(fault)
+            if fault.kind() == ErrorKind::Outside && halt.why() == Some(&Why::Interrupted) =>
+        {
+            speech::remark("interrupted; nothing was written");
+            return Ok(Exit::Interrupted);
+        }
+        other => other?,
+    };
     if let Some(path) = &args.memory
         && read_store(path)?.digest() != dream.input_before
     {
@@ -71,12 +80,11 @@ pub fn dream(args: &DreamArgs) -> Result<Exit> {
 }
 
 /// The dream of whoever was typed. What it made on the managed-agents platform is removed, however it went.
-fn slept(args: &DreamArgs, sessions: &[Session], store: &Store) -> Result<Dream> {
+fn slept(args: &DreamArgs, sessions: &[Session], store: &Store, halt: &Arc<Halt>) -> Result<Dream> {
     let word = &args.dreamer;
     let instructions = settle::instructions(args.instructions.as_deref())?;
     if names_model(word) {
-        let halt = Arc::new(Halt::default());
-        let reach = Reach::new(&settle::network(&args.models), word, &halt)?;
+        let reach = Reach::new(&settle::network(&args.models), word, halt)?;
         let dreamer = reach.dreamer(word, instructions, 1)?;
         return runtime()?.block_on(dreamer.dream(sessions, store));
     }
@@ -89,12 +97,12 @@ fn slept(args: &DreamArgs, sessions: &[Session], store: &Store) -> Result<Dream>
         )?;
         return runtime()?.block_on(dreamer.dream(sessions, store));
     }
-    let halt = Arc::new(Halt::default());
-    let reach = Reach::new(&settle::network(&args.models), word, &halt)?;
+    let reach = Reach::new(&settle::network(&args.models), word, halt)?;
     let platform = reach.platform(word)?;
+    platform.heard_by(speech::remark);
     let dreamer = reach.hosted_dreamer(word, &platform, instructions)?;
     runtime()?.block_on(async {
-        tokio::spawn(listen(Arc::clone(&halt)));
+        tokio::spawn(listen(Arc::clone(halt), Some(Arc::clone(&platform))));
         let dream = dreamer.dream(sessions, store).await;
         let ended = platform.end(true, None).await?;
         if let Some(told) = tidied(&ended) {

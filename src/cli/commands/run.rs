@@ -18,7 +18,7 @@ use crate::{
             runtime, settle,
         },
         exit::Exit,
-        progress::Progress,
+        progress::{Progress, at_hand},
         speech,
     },
     domain::{
@@ -27,6 +27,7 @@ use crate::{
     },
     error::{Error, Result},
     files,
+    hosted::Platform,
     promotion::{baseline::Baseline, policy::Policy},
     runner::{Pace, event::Event, purse::Purse, reuse::Earlier},
     study::{
@@ -64,8 +65,9 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let runtime = runtime()?;
     let pace = pace(&asked, args.jobs, &args.bounds, halt);
     let mut progress = Progress::new(args.voice.quiet);
+    hear(asked.platform.as_ref(), args.voice.quiet);
     let finished = runtime.block_on(async {
-        watch(&pace.halt, &args.bounds);
+        watch(&pace.halt, &args.bounds, asked.platform.as_ref());
         let mut observe = |event: &Event| progress.observe(event);
         study::run_reusing(&asked, &earlier, &folder, &pace, &mut observe).await
     })?;
@@ -211,8 +213,8 @@ pub fn pace(asked: &Asked, jobs: Option<u32>, bounds: &BoundArgs, halt: Arc<Halt
 }
 
 /// Ends the run at an interrupt, and once its time is over. To be called on the run's own runtime.
-pub fn watch(halt: &Arc<Halt>, bounds: &BoundArgs) {
-    tokio::spawn(listen(Arc::clone(halt)));
+pub fn watch(halt: &Arc<Halt>, bounds: &BoundArgs, platform: Option<&Arc<Platform>>) {
+    tokio::spawn(listen(Arc::clone(halt), platform.map(Arc::clone)));
     if let Some(seconds) = bounds.max_seconds {
         let halt = Arc::clone(halt);
         tokio::spawn(async move {
@@ -252,13 +254,24 @@ pub fn ended_early(halt: &Halt) -> (String, Exit) {
     }
 }
 
-/// The first interrupt ends the run after the trials under way; the second ends it at once.
-pub async fn listen(halt: Arc<Halt>) {
+/// Tells of what is heard of the managed-agents platform, to whoever does not want quiet.
+pub fn hear(platform: Option<&Arc<Platform>>, is_quiet: bool) {
+    if let Some(platform) = platform.filter(|_| !is_quiet) {
+        platform.heard_by(speech::remark);
+    }
+}
+
+/// The first interrupt ends the run after the trials under way; the second ends it at once, and names what is left on
+/// the platform.
+pub async fn listen(halt: Arc<Halt>, platform: Option<Arc<Platform>>) {
     if interrupt().await {
         speech::remark("ending after the trials under way; interrupt again to end at once");
         halt.set(Why::Interrupted);
     }
     if interrupt().await {
+        if let Some(told) = platform.and_then(|it| at_hand(&it.at_hand())) {
+            speech::remark(&told);
+        }
         std::process::exit(i32::from(Exit::Interrupted.code()));
     }
 }

@@ -314,6 +314,7 @@ fn fitting_dreamer(
     let (word, instructions) = (typed.dreamer.as_str(), typed.instructions.clone());
     match platform {
         Some(platform) if names_hosted(word) => {
+            check_played_there(typed)?;
             let reach = Reach::new(&typed.network, word, halt)?;
             Ok(Arc::new(reach.hosted_dreamer(
                 word,
@@ -327,6 +328,21 @@ fn fitting_dreamer(
             dreamer((word, halt), &typed.pass_env, typed.seed)
         }
     }
+}
+
+/// A hosted dream reads sessions of the platform, and the practice of no other agent lies there.
+fn check_played_there(typed: &Typed) -> Result<()> {
+    let is_dreamt = typed.memory.is_none() && typed.arms.iter().any(|it| it == "dreamed");
+    if names_hosted(&typed.agent) || !is_dreamt {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "a hosted dream reads sessions of the platform, and the agent `{}` plays none there",
+        typed.agent
+    ))
+    .mend(
+        "practise with `--agent hosted:MODEL`, or dream elsewhere: `--dreamer command:PROGRAM`, or `embedded`",
+    ))
 }
 
 /// Only models are told anything.

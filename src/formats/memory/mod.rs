@@ -15,7 +15,9 @@ pub use export::export_json;
 pub use folder::{check_replace, read_store, replace_store, write_store};
 pub use part::part;
 pub use playbook::{Playbook, read_playbook, render_playbook};
-pub use rules::{CONTENT_BYTES, ENTRIES, PATH_BYTES, SEGMENTS, is_control_or_format};
+pub use rules::{
+    CONTENT_BYTES, ENTRIES, PATH_BYTES, SEGMENTS, is_control_or_format, split_unwritable,
+};
 
 use crate::domain::memory::{Entry, Learnings, Store};
 use crate::error::Error;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-use crate::domain::memory::Store;
+use crate::domain::memory::{Entry, Store};
 use crate::error::{Error, count};
 
 /// The longest path, in bytes of UTF-8.
@@ -101,6 +101,36 @@ pub(crate) fn faults(store: &Store, origin: Origin<'_>) -> Vec<Error> {
         }
     }
     faults
+}
+
+/// The files of a store that a folder can hold, and beside them the path of each other and what is wrong with it. Of a
+/// file and what would lie below it the file stays.
+pub fn split_unwritable(store: Store) -> (Store, Vec<(String, String)>) {
+    let mut kept: Vec<Entry> = Vec::new();
+    let mut left_out = Vec::new();
+    for entry in store.entries {
+        let faults = entry_faults(&entry, &kept);
+        match faults.first() {
+            None => kept.push(entry),
+            Some(fault) => left_out.push((shown(&entry.path), fault.what().to_owned())),
+        }
+    }
+    (Store::new(kept), left_out)
+}
+
+/// What keeps one entry from being written beside these.
+fn entry_faults(entry: &Entry, others: &[Entry]) -> Vec<Error> {
+    let path = entry.path.as_str();
+    let above = |it: &&Entry| {
+        let rest = path.strip_prefix(it.path.as_str());
+        rest.is_some_and(|it| it.starts_with('/'))
+    };
+    let near = others.iter().filter(above).cloned();
+    let few = Store::new(near.chain([entry.clone()]).collect());
+    let origin = Path::new("");
+    let mut found = faults(&few, Origin::Folder(origin));
+    found.extend(folder_faults(&few, origin));
+    found
 }
 
 /// What keeps this store from being written as a folder, beside the rules of every store.
@@ -222,7 +252,6 @@ pub fn is_control_or_format(it: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::memory::Entry;
 
     fn whats(path: &str) -> Vec<String> {
         path_faults(path)
@@ -274,6 +303,35 @@ mod tests {
             })
             .collect();
         assert_eq!(differing, Vec::<char>::new());
+    }
+
+    #[test]
+    fn files_no_folder_holds_are_split_from_the_others() {
+        let long = format!("/{}.md", "x".repeat(300));
+        let paths = [
+            "/A.md",
+            "/a.md",
+            "/a.md/b.md",
+            "/b//c.md",
+            "/d/../e.md",
+            &long,
+        ];
+        let entry = |path: &&str| Entry {
+            path: (*path).to_owned(),
+            text: String::new(),
+        };
+        let (kept, left_out) = split_unwritable(Store::new(paths.iter().map(entry).collect()));
+        let kept: Vec<&str> = kept.entries.iter().map(|it| it.path.as_str()).collect();
+        assert_eq!(kept, ["/A.md", "/a.md"]);
+        let whats: Vec<&str> = left_out.iter().map(|it| it.1.as_str()).collect();
+        assert_eq!(whats.len(), 4);
+        assert_eq!(
+            whats[..2],
+            [
+                "`/a.md` is a memory and also the folder of `/a.md/b.md`, and a disk holds only one of them",
+                "memory path `/b//c.md` has an empty segment",
+            ]
+        );
     }
 
     #[test]

@@ -189,6 +189,11 @@ impl Platform {
         self.shared.lock().faults.push((when, fault));
     }
 
+    /// Misbehaves no more.
+    pub fn mend(&self) {
+        self.shared.lock().faults.clear();
+    }
+
     /// Every request so far, with the status of its answer.
     pub fn log(&self) -> Vec<Logged> {
         self.shared.lock().log.clone()
@@ -258,6 +263,14 @@ impl Platform {
         let id = self.shared.lock().emit(session, event);
         self.shared.tell();
         id
+    }
+
+    /// Archives every agent, as somebody else might.
+    pub fn archive_agents(&self) {
+        let mut state = self.shared.lock();
+        for agent in state.agents.values_mut() {
+            agent.shown["archived_at"] = json!("2026-11-01T00:00:00Z");
+        }
     }
 
     /// A file uploaded long ago.
