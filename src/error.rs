@@ -143,6 +143,15 @@ impl Error {
     }
 }
 
+/// Dollars in words: `$12.50`, and `$0.0042` where cents would say nothing.
+pub fn dollars(amount: f64) -> String {
+    let fine = format!("${amount:.4}");
+    match amount < 0.1 && !fine.ends_with("00") {
+        true => fine,
+        false => format!("${amount:.2}"),
+    }
+}
+
 /// How many joined faults are printed; the rest are counted.
 const SHOWN: usize = 10;
 

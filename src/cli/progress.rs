@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     cli::speech,
-    error::count,
+    error::{count, dollars},
     hosted::Ended,
     runner::{event::Event, plan::Stage},
 };
@@ -120,7 +120,7 @@ impl Progress {
                 format!("{name} {completed}/{graded}")
             })
             .collect();
-        parts.extend(self.dollars.map(|it| format!("${it:.2}")));
+        parts.extend(self.dollars.map(dollars));
         parts.join("  ")
     }
 

@@ -126,7 +126,7 @@ impl Trouble {
             Trouble::Refused(400, told) if told.contains("not_enrolled") => {
                 error.mend("ask for access to the preview, or name another dreamer")
             }
-            _ => error.mend("what was played is kept; `--resume` goes on"),
+            _ => error.mend("a run keeps what was played, and goes on with `--resume`"),
         }
     }
 }

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::domain::halt::{Halt, Why};
+use crate::{
+    domain::halt::{Halt, Why},
+    error::dollars,
+};
 
 /// A bound on what a run costs, in dollars. One more trial begins only where there is room for it and for all under
 /// way, each taken to be as dear as the dearest so far; before any is known, one goes first.
@@ -73,8 +76,9 @@ impl Purse {
                 }
                 if is_alone {
                     self.halt.set(Why::Spent(format!(
-                        "${:.2} of the ${:.2} allowed are spent, which leaves too little for one more trial",
-                        state.spent, self.most
+                        "{} of the {} allowed are spent, which leaves too little for one more trial",
+                        dollars(state.spent),
+                        dollars(self.most)
                     )));
                     return false;
                 }

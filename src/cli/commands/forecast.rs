@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use crate::{
     cli::commands::reach::names_model,
     domain::{id::ArmName, memory::Store, task::Split},
-    error::{Error, Result, count},
+    error::{Error, Result, count, dollars},
     formats::memory::learnings,
     runner::{bench::Bench, plan::PlannedTrial},
     study::{
@@ -31,7 +31,7 @@ pub fn tell(asked: &Asked) -> Result<String> {
         0
     };
     let tests = suite.split(Split::Test).count();
-    let arms = asked.arms.len() + asked.extra.len();
+    let arms = arms_played(asked);
     let headline = tests * arms * asked.amount.repeats as usize;
     let sweep = tests * sweep_of_a_task(asked);
     let halves = if asked.wants("dreamed") {
@@ -174,15 +174,16 @@ fn cost(asked: &Asked, bench: &Bench, sample: &[PlannedTrial], trials: usize) ->
         }
         (_, Some(agent), Some(judge)) => {
             let mut told = format!(
-                "cost       about ${:.2} where each trial takes few turns, ${:.2} where it takes every step, before what \
+                "cost       about {} where each trial takes few turns, {} where it takes every step, before what \
                  caches save; `--max-cost` bounds it",
-                agent.start + judge.start,
-                agent.end + judge.end
+                dollars(agent.start + judge.start),
+                dollars(agent.end + judge.end)
             );
             if asked.judge.is_some() {
                 told.push_str(&format!(
-                    "\n           of it the judge ${:.2} where its votes agree, ${:.2} where they do not",
-                    judge.start, judge.end
+                    "\n           of it the judge {} where its votes agree, {} where they do not",
+                    dollars(judge.start),
+                    dollars(judge.end)
                 ));
             }
             told
@@ -204,6 +205,13 @@ fn canaries(asked: &Asked) -> String {
             count(tasks, "canary task")
         ),
     }
+}
+
+/// Arms that are replayed: only a world has remedies, and facts to say again.
+fn arms_played(asked: &Asked) -> usize {
+    let has_world = asked.suite.world().is_some();
+    let is_played = |it: &&String| has_world || !["placebo", "oracle"].contains(&it.as_str());
+    asked.arms.iter().filter(is_played).count() + asked.extra.len()
 }
 
 /// Trials at other budgets for each test task.

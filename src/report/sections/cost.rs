@@ -5,7 +5,7 @@ use crate::{
         evidence::{ArmSummary, JudgeCost},
         spending::Spending,
     },
-    error::count,
+    error::{count, dollars},
     promotion::figures::{amount, arm_words, grouped},
     report::{
         Inputs,
@@ -144,11 +144,4 @@ fn row(arm: &ArmSummary, is_score: bool) -> Vec<Cell> {
         Cell::or_unknown(arm.cost_usd.map(dollars)),
         Cell::or_unknown(dollars_each.map(dollars)),
     ]
-}
-
-fn dollars(amount: f64) -> String {
-    match amount < 0.1 {
-        true => format!("${amount:.4}"),
-        false => format!("${amount:.2}"),
-    }
 }
