@@ -161,6 +161,12 @@ fn sentence(
     evidence: &Evidence,
     question: &Question,
 ) -> String {
+    if evidence.is_all_broken() {
+        let subject = inner(&question.subject);
+        return format!(
+            "It is undecided whether {subject} helps: every trial broke, so nothing was measured."
+        );
+    }
     let compared = deciding
         .and_then(|it| Some((it, comparison(evidence, &question.candidate, &it.baseline)?)));
     let Some((contrast, compared)) = compared else {
@@ -351,6 +357,19 @@ mod tests {
             verdict.reasons[0],
             "Too many broken: 8 of 209 trials broke under dreamed memory (3.8 %), 3.8 points more than under the \
              other arm; the limit is 3 points."
+        );
+    }
+
+    #[test]
+    fn where_every_trial_broke_the_first_sentence_says_so() {
+        let mut evidence = evidence(&[("bare", 0.45)]);
+        for arm in &mut evidence.arms {
+            (arm.broken, arm.rate.trials) = (6, 0);
+        }
+        let verdict = decide(&evidence, &Policy::default(), &question());
+        assert_eq!(
+            verdict.sentence,
+            "It is undecided whether dreaming helps: every trial broke, so nothing was measured."
         );
     }
 

@@ -22,8 +22,9 @@ use crate::{
 ///
 /// A bug of ours where the figure cannot be drawn.
 pub fn section(inputs: &Inputs<'_>) -> Result<Option<Section>> {
-    // Without a candidate arms are still compared with each other.
+    // Without a candidate arms are still compared with each other, if anything was graded.
     let any = inputs.evidence.comparisons.first();
+    let any = any.filter(|_| !inputs.evidence.is_all_broken());
     let Some(headline) = inputs.headline().or(any) else {
         return Ok(None);
     };
