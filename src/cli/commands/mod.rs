@@ -8,6 +8,7 @@ mod doctor;
 mod dream;
 mod forecast;
 mod gate;
+mod given;
 mod judge;
 mod ledger;
 mod pages;

@@ -8,6 +8,7 @@ use crate::{
     cli::{
         args::ReportArgs,
         commands::{
+            given,
             pages::{self, Wants},
             runtime, settle,
         },
@@ -76,7 +77,7 @@ pub fn again_with(
 /// Anything it was made from has changed, or it is not finished.
 pub fn again(file: &RunFile, folder: &Path, runtime: &Runtime) -> Result<(Asked, Finished)> {
     let halt = Arc::new(Halt::set_from_the_start(Why::Reading));
-    let asked = settle::asked_again(file.asked.clone(), folder, &halt)?;
+    let asked = given::asked_again(file.asked.clone(), folder, &halt)?;
     file.check(&asked, &folder.join("run.json"))?;
     let pace = Pace {
         workers: 1,

@@ -12,7 +12,7 @@ use crate::{
         args::{BoundArgs, RunArgs},
         commands::{
             clock::now,
-            forecast, gate,
+            forecast, gate, given,
             pages::{self, Wants},
             report::read_run_file,
             runtime, settle,
@@ -132,7 +132,7 @@ fn wished(args: &RunArgs, asked: &Asked, policy: &Policy) -> Result<Option<Optio
 /// Something has.
 pub fn resumed(folder: &Path, halt: &Arc<Halt>) -> Result<Asked> {
     let file = read_run_file(folder)?;
-    let asked = settle::asked_again(file.asked.clone(), folder, halt)?;
+    let asked = given::asked_again(file.asked.clone(), folder, halt)?;
     file.check(&asked, &folder.join("run.json"))?;
     Ok(asked)
 }
@@ -164,7 +164,7 @@ fn begin(asked: &Asked, out: Option<&Path>) -> Result<PathBuf> {
 /// The disk fails.
 pub fn begin_in(asked: &Asked, folder: &Path) -> Result<()> {
     files::create_folder(&folder.join("transcripts"))?;
-    settle::keep_given(asked, folder)?;
+    given::keep_given(asked, folder)?;
     let mut file = RunFile::of(asked);
     file.times.insert("began".to_owned(), now());
     write_run_file(&file, folder)
