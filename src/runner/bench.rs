@@ -86,6 +86,8 @@ pub struct Played {
     pub line: String,
     /// The transcript to keep.
     pub transcript: Option<Frame>,
+    /// Whether it broke as the run was being ended, so that it is to be played anew.
+    pub is_cut_short: bool,
 }
 
 /// How a trial fared, up to its grade.
@@ -238,6 +240,7 @@ impl Bench {
             record,
             line,
             transcript,
+            is_cut_short: false,
         }
     }
 

@@ -61,6 +61,14 @@ pub struct Record {
 }
 
 impl Record {
+    /// Whether anything of it is known to have been paid for, or may have been.
+    pub fn is_paid(&self) -> bool {
+        let mut usages = [self.usage, self.judge].into_iter().flatten();
+        usages.any(|it| {
+            it.input_tokens.is_some() || it.cost_usd.is_some() || it.lost_answers.is_some()
+        })
+    }
+
     /// What the trial cost in this run, its judge included; nothing where it was taken from an earlier one. `is_free`
     /// says that attempts themselves cost nothing.
     pub fn cost(&self, is_free: bool) -> Cost {
@@ -113,6 +121,8 @@ struct Header {
 #[derive(Debug)]
 pub struct Journal {
     appender: Appender,
+    /// Where attempts stand that the end of a run cut short.
+    cut_short: PathBuf,
     known: Known,
     /// Bytes of a torn last line that were cut off on opening.
     pub torn: u64,
@@ -136,6 +146,7 @@ impl Journal {
         appender.sync()?;
         Ok(Self {
             appender,
+            cut_short: cut_short_in(path),
             known: HashMap::new(),
             torn: 0,
         })
@@ -160,6 +171,7 @@ impl Journal {
         }
         Ok(Self {
             appender: Appender::open(path)?,
+            cut_short: cut_short_in(path),
             known,
             torn,
         })
@@ -204,6 +216,35 @@ impl Journal {
         self.appender.append(bytes.as_bytes())?;
         self.appender.sync()
     }
+
+    /// Notes what was paid for an attempt that is to be played anew.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn set_aside(&self, line: &str) -> Result<()> {
+        let mut appender = Appender::open(&self.cut_short)?;
+        appender.append(format!("{line}\n").as_bytes())?;
+        appender.sync()
+    }
+}
+
+/// The file beside a journal for attempts that are played anew on `--resume`, but were paid for.
+fn cut_short_in(journal: &Path) -> PathBuf {
+    journal.with_file_name("cut-short.jsonl")
+}
+
+/// What was paid for attempts of a run's folder that its end cut short, in the order they came. A line a kill has torn is left out.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn cut_short(run: &Path) -> Result<Vec<Record>> {
+    let path = cut_short_in(&path_in(run));
+    if !files::exists(&path) {
+        return Ok(Vec::new());
+    }
+    let text = files::read_text(&path)?;
+    let records = text.lines().map(serde_json::from_str);
+    Ok(records.filter_map(std::result::Result::ok).collect())
 }
 
 /// Largest journal and longest line of one that are read, in bytes.

@@ -58,6 +58,22 @@ pub struct Pace {
     pub purse: Option<Arc<Purse>>,
 }
 
+impl Pace {
+    /// Counts against the bound what an earlier session paid; attempts themselves cost nothing where one `is_free`.
+    pub fn note(&self, record: &Record, is_free: bool) {
+        if let Some(purse) = &self.purse {
+            purse.note(record.cost(is_free));
+        }
+    }
+
+    /// Counts something that is no trial against the bound; `None` where nobody says what it cost.
+    pub fn pay(&self, dollars: Option<f64>) {
+        if let Some(purse) = &self.purse {
+            purse.pay(dollars);
+        }
+    }
+}
+
 /// Where a stage's results go.
 #[derive(Debug)]
 pub struct Keep<'a> {
@@ -95,12 +111,9 @@ pub async fn play(
         arms: bench.arms.iter().map(|arm| arm.name.to_string()).collect(),
     });
     for (trial, record) in trials.iter().zip(&records) {
-        if let Some(record) = record {
-            observe(&Event::committed(trial, record));
-            if let Some(purse) = &pace.purse {
-                purse.note(record.cost(bench.is_free()));
-            }
-        }
+        let Some(record) = record else { continue };
+        observe(&Event::committed(trial, record));
+        pace.note(record, bench.is_free());
     }
     reuse(bench, trials, &mut records, &mut keep, observe)?;
     let Keep { journal, pack, .. } = keep;
@@ -116,7 +129,7 @@ pub async fn play(
         let most = (COMMIT_AT - waiting.len()).div_ceil(bench.handful());
         let received = receiver.recv_many(&mut handfuls, most);
         let is_over = tokio::time::timeout(left, received).await == Ok(0);
-        waiting.extend(handfuls.into_iter().flatten());
+        waiting.extend(without_cut_short(handfuls, journal)?);
         if is_over || waiting.len() >= COMMIT_AT || since.elapsed() >= COMMIT_EVERY {
             commit(&mut waiting, journal, pack)?;
             for played in waiting.drain(..) {
@@ -138,6 +151,18 @@ pub async fn play(
     let whole: Option<Vec<Record>> = records.into_iter().collect();
     if whole.is_none() && !pace.halt.is_set() {
         return Err(Error::bug("a worker ended before its trials did"));
+    }
+    Ok(whole)
+}
+
+/// What is to be committed; of attempts that are to be played anew only what was paid for them is kept.
+fn without_cut_short(handfuls: Vec<Vec<Played>>, journal: &Journal) -> Result<Vec<Played>> {
+    let (cut_short, whole): (Vec<_>, Vec<_>) = handfuls
+        .into_iter()
+        .flatten()
+        .partition(|it| it.is_cut_short);
+    for played in cut_short.iter().filter(|it| it.record.is_paid()) {
+        journal.set_aside(&played.line)?;
     }
     Ok(whole)
 }
@@ -248,16 +273,14 @@ impl Worker {
                 {
                     break;
                 }
-                let one = self.bench.play(&self.trials[*position], *position).await;
+                let mut one = self.bench.play(&self.trials[*position], *position).await;
                 if let Some(purse) = &self.purse {
                     purse.end(one.record.cost(self.bench.is_free()));
                 }
                 self.watch(&one.record.outcome);
                 // What broke while the run is being ended, by a provider that is down above all, was not the trial's
                 // turn: it is left for `--resume`.
-                if one.record.outcome.completed().is_none() && self.halt.is_set() {
-                    continue;
-                }
+                one.is_cut_short = one.record.outcome.completed().is_none() && self.halt.is_set();
                 played.push(one);
             }
             if sender.send(played).await.is_err() {

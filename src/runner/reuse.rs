@@ -99,6 +99,7 @@ impl Earlier {
             line: serde_json::to_string(&record).ok()?,
             record,
             transcript,
+            is_cut_short: false,
         })
     }
 }

@@ -51,6 +51,8 @@ pub struct Finished {
     pub records: Vec<Record>,
     /// One record per practice trial; none where there was no practice.
     pub practised: Vec<Record>,
+    /// Attempts that were paid for and played anew, as the run was ended while they were under way.
+    pub cut_short: Vec<Record>,
     /// The dream, where there was one.
     pub dream: Option<Dream>,
     /// Index of the arm in question.
@@ -120,6 +122,7 @@ async fn play_through(
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Result<Option<Finished>> {
     let mut journal = Journal::resume(&journal::path_in(folder), &asked.fingerprint())?;
+    let cut_short = paid_in_vain(asked, folder, pace)?;
     let mut pack = Pack::open(&transcripts::path_in(folder))?;
     let mut bench = bench_of(asked)?;
     let stored = add_store(&mut bench, "stored", asked.suite.memory.clone())?;
@@ -142,10 +145,8 @@ async fn play_through(
         let Some(dreamt) = &dream else {
             return Ok(None);
         };
-        if let Some(purse) = &pace.purse
-            && !asked.dreamer.is_repeatable()
-        {
-            purse.pay(dreamt.usage.and_then(|it| it.cost_usd));
+        if !asked.dreamer.is_repeatable() {
+            pace.pay(dreamt.usage.and_then(|it| it.cost_usd));
         }
         practised = records;
     }
@@ -176,6 +177,7 @@ async fn play_through(
         practised,
         dream,
         candidate: roster.attributed,
+        cut_short,
     }))
 }
 
@@ -194,6 +196,14 @@ fn add_dropped(bench: &mut Bench, roster: &mut Roster, dream: &Dream, input: &St
         roster.attributed = Some(add_store(bench, "with-dropped", store)?);
     }
     Ok(())
+}
+
+/// Attempts that were paid for and are played anew; they count against the bound.
+fn paid_in_vain(asked: &Asked, folder: &Path, pace: &Pace) -> Result<Vec<Record>> {
+    let cut_short = journal::cut_short(folder)?;
+    let is_free = asked.agent.is_repeatable();
+    cut_short.iter().for_each(|it| pace.note(it, is_free));
+    Ok(cut_short)
 }
 
 /// What the dream wrote, and beside it what it dropped or replaced.

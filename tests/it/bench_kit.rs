@@ -211,6 +211,7 @@ impl Lab {
         let records = self.play(&trials);
         let asked = asked(Arc::clone(&self.bench.suite), amount, seed);
         let finished = Finished {
+            cut_short: Vec::new(),
             practised: Vec::new(),
             bench: Arc::new(self.bench),
             trials: trials.into(),

@@ -62,6 +62,7 @@ fn clone(played: &Played) -> Played {
         record: played.record.clone(),
         line: played.line.clone(),
         transcript: None,
+        is_cut_short: played.is_cut_short,
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     process::Command,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -209,12 +209,17 @@ fn a_key_is_in_nothing_a_run_leaves_or_says_even_where_it_is_told_back_or_killed
 fn an_outage_ends_the_run_with_5_and_resume_repeats_nothing_that_was_journaled() {
     let is_down = Arc::new(AtomicBool::new(false));
     let switch = Arc::clone(&is_down);
+    let refused = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&refused);
     let server = Server::start(move |seen, number| {
         if number == 60 {
             switch.store(true, Ordering::Relaxed);
         }
         match switch.load(Ordering::Relaxed) {
-            true => Act::json(401, &json!({"error": "revoked"})),
+            true => {
+                count.fetch_add(1, Ordering::Relaxed);
+                Act::json(401, &json!({"error": "revoked"}))
+            }
             false => Act::json(200, &clerk(seen)),
         }
     });
@@ -240,6 +245,22 @@ fn an_outage_ends_the_run_with_5_and_resume_repeats_nothing_that_was_journaled()
     assert_eq!(whole.code, Some(0), "{}", whole.talk);
     let records = journal(&line.place("run"));
     assert_eq!(begun(&server.seen()[before..]), records.len() - kept.len());
+    // What was asked for trials that had to be played anew is told apart, and nothing is left out.
+    let cut_short = fs::read_to_string(line.place("run/cut-short.jsonl")).unwrap();
+    let cut_short: Vec<Value> = cut_short
+        .lines()
+        .map(|it| serde_json::from_str(it).unwrap())
+        .collect();
+    assert!(cut_short.len() <= 4);
+    let reply = (INPUT + 7 + OUTPUT) as f64 / 1e6;
+    let answered = server.seen().len() - refused.load(Ordering::Relaxed);
+    let all = cost(&records) + cost(&cut_short);
+    assert!((all - answered as f64 * reply).abs() < 1e-9, "{all}");
+    let report = fs::read_to_string(line.place("run/report.md")).unwrap();
+    assert!(
+        report.contains("where the end of the run cut it short"),
+        "{report}"
+    );
 }
 
 #[test]

@@ -296,6 +296,7 @@ fn spending(finished: &Finished) -> Vec<Spending> {
         usages(&mut both.filter(|it| lanes.contains(&it.0.lane)).map(|it| it.1))
     };
     let judged = finished.practised.iter().chain(&finished.records);
+    let judged = judged.chain(&finished.cut_short);
     let judged: Vec<_> = judged
         .filter(|it| it.judge.is_some() && !it.reused)
         .map(|it| it.judge)
@@ -316,6 +317,10 @@ fn spending(finished: &Finished) -> Vec<Spending> {
             replayed(&[Lane::Foldover]),
         ),
         ("The agent, at canary tasks", replayed(&[Lane::Canary])),
+        (
+            "The agent, where the end of the run cut it short",
+            usages(&mut finished.cut_short.iter()),
+        ),
         ("The judge of the rubrics", judged),
     ]
     .into_iter()
