@@ -138,7 +138,7 @@ pub fn tidied(ended: &Ended) -> Option<String> {
         lines.push(format!(
             "left on the platform for `--resume` to dream over: {} ({}), with who played them",
             count(ended.kept.len(), "session"),
-            ended.kept.join(", ")
+            few(&ended.kept, ", ")
         ));
     }
     if let Some(dream) = &ended.dream {
@@ -149,7 +149,7 @@ pub fn tidied(ended: &Ended) -> Option<String> {
     if !ended.left.is_empty() {
         lines.push(format!(
             "could not be removed from the platform: {}",
-            ended.left.join("; ")
+            few(&ended.left, "; ")
         ));
     }
     if let Some(why) = &ended.unsure {
@@ -164,17 +164,28 @@ pub fn tidied(ended: &Ended) -> Option<String> {
     Some(lines.join("\n"))
 }
 
+/// The first few of a list, and how many more there are.
+fn few(list: &[String], between: &str) -> String {
+    let shown = list[..list.len().min(SHOWN)].join(between);
+    match list.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// What is left where nothing more is removed; `None` where nothing is.
 pub fn at_hand(ended: &Ended) -> Option<String> {
-    if ended.left.is_empty() {
+    if ended.left.is_empty() && ended.unsure.is_none() {
         return None;
     }
-    let few: Vec<&str> = ended.left.iter().take(SHOWN).map(String::as_str).collect();
-    let more = match ended.left.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {} more", count(more, "thing")),
+    let named = match ended.left.is_empty() {
+        true => "nothing that is known".to_owned(),
+        false => few(&ended.left, ", "),
     };
-    let named = few.join(", ");
+    let more = match &ended.unsure {
+        Some(why) => format!("; {why}, and is not named"),
+        None => String::new(),
+    };
     Some(format!(
         "left on the platform: {named}{more}\n{}",
         known_by(ended)

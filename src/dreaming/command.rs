@@ -29,7 +29,7 @@ use crate::{
         transcript::write_session,
     },
     process::{self, End, Heard, Program, Request, last_words},
-    secret::holds_secret,
+    secret::{holds_secret, strike},
 };
 
 /// How long a dreaming program may take: 6 hours.
@@ -93,12 +93,12 @@ impl ProgramDreamer {
         .await?;
         let told = reply(&heard).map_err(|what| self.fault(&what, &heard))?;
         let new = read_store(&bed.out)?;
-        let says = |it: &Entry| holds_secret(&it.text);
+        let says = |it: &Entry| holds_secret(&it.text) || holds_secret(&it.path);
         if let Some(entry) = new.entries.iter().find(|it| says(it)) {
             return Err(Error::outside(format!(
                 "the store that `{}` wrote holds a key or the value of a variable it was passed, in `{}`",
                 self.program.called(),
-                entry.path
+                strike(&entry.path)
             ))
             .mend("have the dreamer leave keys out of what it writes"));
         }

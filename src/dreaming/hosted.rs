@@ -144,6 +144,10 @@ impl Dreamer for HostedDreamer {
         false
     }
 
+    fn is_priced(&self) -> bool {
+        self.prices.of(&self.model).is_some()
+    }
+
     fn look_ahead(&self) -> Looked<'_> {
         Box::pin(async {
             let allowed = self.platform.may_dream().await;

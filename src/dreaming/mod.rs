@@ -36,6 +36,11 @@ pub trait Dreamer: Send + Sync {
         true
     }
 
+    /// Whether what it costs can be known, where it costs anything.
+    fn is_priced(&self) -> bool {
+        true
+    }
+
     /// Looks whether there can be a dream at all, before anything is spent on what it is to be dreamt over.
     ///
     /// # Errors

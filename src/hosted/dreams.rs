@@ -125,7 +125,12 @@ impl Platform {
             }
         };
         let dreamt = Dreamt {
-            store: self.export(&output, address).await?,
+            store: self.export(&output, address).await.or_else(|trouble| {
+                if matches!(trouble, Trouble::Unusable(_)) {
+                    self.remember(None)?;
+                }
+                Err(trouble)
+            })?,
             input_after: self.export(&input, address).await?,
             // It was held against the plan when it was put, before the dream was asked for.
             input_before: plan.store.clone(),
@@ -215,7 +220,8 @@ impl Platform {
                 self.find(&sought, address).await?
             }
         };
-        match found {
+        let is_of_use = |it: &Value| matches!(phase_of(it), Phase::Completed | Phase::UnderWay);
+        match found.filter(is_of_use) {
             Some(dream) => Ok(Some((begun.input, dream))),
             None => {
                 self.remember(None)?;

@@ -22,6 +22,9 @@ pub(super) struct Sought<'a> {
     pub is_it: &'a (dyn Fn(&Value) -> bool + Send + Sync),
 }
 
+/// Empty pages in a row after which a listing is held never to end.
+const MOST_EMPTY: u32 = 20;
+
 impl Platform {
     /// Makes something that must not exist twice: where the answer is lost it is looked for before it is made again, and
     /// where it cannot be looked for either, before anybody makes the same later.
@@ -99,6 +102,7 @@ impl Platform {
     ) -> Outcome<()> {
         let mut cursor: Option<String> = None;
         let mut read = BTreeSet::new();
+        let mut empty = 0;
         for _ in 0..MOST_PAGES {
             let page = match &cursor {
                 None => path.to_owned(),
@@ -113,6 +117,12 @@ impl Platform {
                     "answered a listing without `data` ({path})"
                 )));
             };
+            empty = if items.is_empty() { empty + 1 } else { 0 };
+            if empty == MOST_EMPTY {
+                return Err(Trouble::Unusable(format!(
+                    "gives {MOST_EMPTY} pages in a row of the listing {path} that hold nothing, and says there are more"
+                )));
+            }
             for item in items {
                 if !wants_more(item) {
                     return Ok(());

@@ -309,6 +309,8 @@ impl Platform {
             left: things.iter().map(Thing::told).collect(),
             mark: run.mark.unwrap_or_default(),
             folder: run.folder,
+            unsure: (self.has_made.load(Ordering::Relaxed))
+                .then(|| "something may have been under way".to_owned()),
             ..Ended::default()
         }
     }
@@ -340,6 +342,7 @@ impl Platform {
             match self.gather().await {
                 Ok(found) => {
                     lock(&self.made).become_what_is(found);
+                    ended.kept = lock(&self.made).kept(spared);
                     spared.signs = false;
                 }
                 Err(trouble) => ended.unsure = Some(trouble.told()),

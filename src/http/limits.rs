@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use crate::http::{
     clock::{Clock, lock},
-    retry::wait_asked,
+    retry::{LONGEST_WAIT, wait_asked},
     wire::Answer,
 };
 
@@ -180,8 +180,10 @@ impl Limiter {
                 state.tokens.slow(None, slowest);
                 (state.since, state.admitted) = (now, 0);
             }
-            let wait = wait_asked(headers).map_or(PAUSE, |it| it.as_secs_f64());
-            state.closed_until = state.closed_until.max(now + wait.min(MINUTE * 2.0));
+            // Whoever is asked to wait longer than is worth it gives up, and so will the next: soon the provider is down.
+            let asked = wait_asked(headers).filter(|it| *it <= LONGEST_WAIT);
+            let wait = asked.map_or(PAUSE, |it| it.as_secs_f64());
+            state.closed_until = state.closed_until.max(now + wait);
         } else if answer.status < 400 {
             state.recover(now);
             let exhausted = ["requests", "input-tokens", "tokens"]
@@ -344,6 +346,14 @@ mod tests {
         }
         assert!(clock.now() < 300.0 * MINUTE / SLOWEST, "{}", clock.now());
         assert!(seconds_for(&limiter, &clock, 1, 100).await <= MINUTE / SLOWEST);
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_is_not_worth_making_closes_no_door() {
+        let clock = Clock::told();
+        let limiter = Limiter::new(Limits::default());
+        limiter.learn(&clock, &answer(429, &[("retry-after", "1e9")]));
+        assert!(seconds_for(&limiter, &clock, 1, 0).await <= 10.0);
     }
 
     #[tokio::test]

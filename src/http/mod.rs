@@ -43,6 +43,8 @@ const SHOWN: usize = 200;
 const TOLD: usize = 300;
 /// The longest wait before the pace is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long an answer that is under way is waited for once the run is being ended.
+const LAST_ANSWER: Duration = Duration::from_secs(60);
 /// How long a request may still wait, all in all, once the run is being ended.
 const LAST_WAIT: Duration = Duration::from_secs(10);
 
@@ -364,7 +366,13 @@ impl Client {
         let mut request = *request;
         loop {
             self.admitted(request.tokens, &mut patience).await?;
-            let mut exchange = wire.exchange(&request).await;
+            let mut exchange = tokio::select! {
+                exchange = wire.exchange(&request) => exchange,
+                () = self.ended_long_ago() => {
+                    let told = "the run is being ended, and the provider says nothing";
+                    return Err(Failure::Down(told.to_owned()));
+                }
+            };
             if let Ok(answer) = &mut exchange {
                 answer.status = retry::meant(answer);
                 self.limiter.learn(&self.clock, answer);
@@ -405,6 +413,17 @@ impl Client {
             if !self.wait_for(wait.min(LOOK_AGAIN), patience).await {
                 let told = "the run is being ended, and the provider asks to wait";
                 return Err(Failure::Down(told.to_owned()));
+            }
+        }
+    }
+
+    /// Returns once the run has been ending for as long as an answer that is under way is waited for.
+    async fn ended_long_ago(&self) {
+        let mut waited = Duration::ZERO;
+        while waited < LAST_ANSWER {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            if self.halt.is_set() {
+                waited += LOOK_AGAIN;
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A wait longer than this is not worth making: the answer stands as it is.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// The first backoff and the longest, in milliseconds.
 const FIRST_BACKOFF: u64 = 500;
 const LONGEST_BACKOFF: u64 = 8000;

@@ -141,7 +141,19 @@ pub fn decide(
         .iter()
         .map(|it| {
             let policy = budget.policy(policy, &it.id);
-            learning::decide(it, &policy, objections, broken.as_deref())
+            let unpaired =
+                "no pairs were played, so nothing tells one learning from another".to_owned();
+            let verdict = learning::decide(it, &policy, objections, broken.as_deref());
+            match verdict.cause {
+                Some(Cause::NotEligible) if evidence.pairs + evidence.broken_pairs == 0 => {
+                    LearningVerdict {
+                        cause: Some(Cause::NotEstimated),
+                        reasons: vec![unpaired],
+                        ..verdict
+                    }
+                }
+                _ => verdict,
+            }
         })
         .collect();
     Verdicts {

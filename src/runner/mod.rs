@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod event;
+mod intake;
 pub mod journal;
 pub mod plan;
 pub mod purse;
@@ -27,6 +28,7 @@ use crate::{
     runner::{
         bench::{Bench, Played},
         event::Event,
+        intake::Intake,
         journal::{Journal, Record},
         plan::PlannedTrial,
         purse::Purse,
@@ -116,34 +118,20 @@ pub async fn play(
         pace.note(record, bench.is_free());
     }
     reuse(bench, trials, &mut records, &mut keep, observe)?;
-    let Keep { journal, pack, .. } = keep;
     let missing: Arc<[usize]> = (0..trials.len())
         .filter(|index| records[*index].is_none())
         .collect();
-    let (mut workers, mut receiver) = set_to_work(bench, trials, &missing, pace);
-    let mut waiting: Vec<Played> = Vec::new();
-    let mut since = Instant::now();
-    loop {
-        let left = COMMIT_EVERY.saturating_sub(since.elapsed());
-        let mut handfuls = Vec::new();
-        let most = (COMMIT_AT - waiting.len()).div_ceil(bench.handful());
-        let received = receiver.recv_many(&mut handfuls, most);
-        let is_over = tokio::time::timeout(left, received).await == Ok(0);
-        waiting.extend(without_cut_short(handfuls, journal)?);
-        if is_over || waiting.len() >= COMMIT_AT || since.elapsed() >= COMMIT_EVERY {
-            commit(&mut waiting, journal, pack)?;
-            for played in waiting.drain(..) {
-                let trial = &trials[played.position];
-                observe(&Event::committed(trial, &played.record));
-                records[played.position] = Some(played.record);
-            }
-            since = Instant::now();
-        }
-        if is_over {
-            break;
-        }
-        tokio::time::sleep(GATHER).await;
-    }
+    let (mut workers, receiver) = set_to_work(bench, trials, &missing, pace);
+    let mut hall = Hall {
+        trials,
+        records,
+        keep,
+        observe,
+    };
+    hall.receive(receiver, bench.handful(), &pace.halt).await?;
+    let Hall {
+        records, observe, ..
+    } = hall;
     while let Some(ended) = workers.join_next().await {
         ended.map_err(|fault| Error::bug("a worker ended in a panic").because(fault))?;
     }
@@ -155,16 +143,62 @@ pub async fn play(
     Ok(whole)
 }
 
-/// What is to be committed; of attempts that are to be played anew only what was paid for them is kept.
-fn without_cut_short(handfuls: Vec<Vec<Played>>, journal: &Journal) -> Result<Vec<Played>> {
-    let (cut_short, whole): (Vec<_>, Vec<_>) = handfuls
-        .into_iter()
-        .flatten()
-        .partition(|it| it.is_cut_short);
-    for played in cut_short.iter().filter(|it| it.record.is_paid()) {
-        journal.set_aside(&played.line)?;
+/// Where played trials come in and are committed.
+struct Hall<'a, 'b> {
+    trials: &'a [PlannedTrial],
+    records: Vec<Option<Record>>,
+    keep: Keep<'a>,
+    observe: &'b mut (dyn FnMut(&Event) + Send),
+}
+
+impl Hall<'_, '_> {
+    /// Commits what comes in until the last worker has ended; a handful is so many trials.
+    async fn receive(
+        &mut self,
+        mut receiver: mpsc::Receiver<Vec<Played>>,
+        handful: usize,
+        halt: &Halt,
+    ) -> Result<()> {
+        let stage = self.trials.first().map(|trial| trial.stage);
+        let mut intake = Intake::default();
+        let mut since = Instant::now();
+        loop {
+            let left = COMMIT_EVERY.saturating_sub(since.elapsed());
+            let mut handfuls = Vec::new();
+            let most = COMMIT_AT
+                .saturating_sub(intake.waiting.len())
+                .max(1)
+                .div_ceil(handful);
+            let received = receiver.recv_many(&mut handfuls, most);
+            let is_over = tokio::time::timeout(left, received).await == Ok(0);
+            handfuls
+                .into_iter()
+                .flatten()
+                .for_each(|it| intake.take(it));
+            if is_over {
+                intake.end(stage, &self.records, halt);
+            }
+            intake.set_aside(self.keep.journal)?;
+            if is_over || intake.waiting.len() >= COMMIT_AT || since.elapsed() >= COMMIT_EVERY {
+                self.commit(&mut intake.waiting)?;
+                since = Instant::now();
+            }
+            if is_over {
+                return Ok(());
+            }
+            tokio::time::sleep(GATHER).await;
+        }
     }
-    Ok(whole)
+
+    fn commit(&mut self, waiting: &mut Vec<Played>) -> Result<()> {
+        commit(waiting, self.keep.journal, self.keep.pack)?;
+        for played in waiting.drain(..) {
+            let trial = &self.trials[played.position];
+            (self.observe)(&Event::committed(trial, &played.record));
+            self.records[played.position] = Some(played.record);
+        }
+        Ok(())
+    }
 }
 
 /// Takes from earlier runs what need not be played, and commits it.

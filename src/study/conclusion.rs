@@ -21,7 +21,10 @@ use crate::{
         screen::{Finding, HeldOut, Of, ScreenContext, Voices, screen},
         verdict::{Objection, Verdicts, decide},
     },
-    runner::bench::{Arm, Bench, session_name},
+    runner::{
+        bench::{Arm, Bench, session_name},
+        journal::Record,
+    },
     study::{
         Finished,
         asked::Asked,
@@ -125,6 +128,7 @@ pub fn conclude_over(
     if let Some(why) = judged.as_ref().and_then(|it| it.objection.as_deref()) {
         verdicts.withhold(why);
     }
+    evidence.warnings.extend(unpractised(finished));
     let told = judged.iter().flat_map(|it| it.says.iter().cloned());
     evidence.warnings.extend(told);
     verdicts.write_into(&mut evidence);
@@ -135,6 +139,16 @@ pub fn conclude_over(
         reused: reused(asked, finished),
         findings,
         judged,
+    })
+}
+
+/// That practice trials broke, so that the dream had fewer sessions to read.
+fn unpractised(finished: &Finished) -> Option<String> {
+    let all = finished.practised.len();
+    let is_broken = |it: &&Record| it.outcome.completed().is_none();
+    let broken = finished.practised.iter().filter(is_broken).count();
+    (0 < broken).then(|| {
+        format!("{broken} of {all} practice trials broke, so the dream had fewer sessions to read")
     })
 }
 

@@ -453,6 +453,75 @@ fn a_run_of_which_every_trial_breaks_says_why_ends_with_5_and_passes_no_gate() {
     );
 }
 
+#[test]
+fn what_broke_in_a_row_is_played_again_once_that_is_mended() {
+    let room = Room::new();
+    room.write(
+        "agent.sh",
+        "here=$(dirname \"$0\"); [ -e \"$here/down\" ] && { echo quota >&2; exit 4; }; exec sh \"$here/clerk.sh\"",
+    );
+    let run = |words: &[&str]| {
+        let agent = "command:sh agent.sh";
+        let first = [
+            "run",
+            "suite",
+            "--agent",
+            agent,
+            "--dreamer",
+            "command:sh dreamer.sh",
+            "--out",
+            "run",
+        ];
+        let more = [
+            "--repeats",
+            "9",
+            "--pairs",
+            "0",
+            "--arms",
+            "bare,dreamed",
+            "-j",
+            "2",
+            "-q",
+        ];
+        match words {
+            [] => say(room.path(), first.iter().chain(&more)),
+            words => say(room.path(), words),
+        }
+    };
+    room.write("down", "");
+    let stopped = run(&[]);
+    assert_eq!(stopped.code, Some(5), "{}", stopped.talk);
+    assert!(stopped.talk.contains("quota"), "{}", stopped.talk);
+    assert!(
+        stopped.talk.contains("next: dreameval run --resume run\n"),
+        "{}",
+        stopped.talk
+    );
+    assert_eq!(room.records().len(), 0, "no trial is to blame");
+    fs::remove_file(room.path().join("down")).unwrap();
+    let whole = run(&["run", "--resume", "run"]);
+    assert_eq!(whole.code, Some(0), "{}", whole.talk);
+    assert!(!whole.answer.contains("broke"), "{}", whole.answer);
+}
+
+#[test]
+fn a_key_in_the_name_of_a_file_a_dreamer_wrote_is_found() {
+    let room = Room::new();
+    room.write(
+        "teller.sh",
+        "input=$(cat); out=$(printf %s \"$input\" | sed 's/.*\"out\":\"\\([^\"]*\\)\".*/\\1/')
+        echo '- a note' > \"$out/$SOME_KEY.md\"; echo '{}'",
+    );
+    let words = "run suite --agent command:sh\u{a0}clerk.sh --dreamer command:sh\u{a0}teller.sh --pass-env SOME_KEY \
+                 --repeats 1 --pairs 0 --arms bare,dreamed --out run -q";
+    let words = words.split(' ').map(|it| it.replace('\u{a0}', " "));
+    let mut run = command(room.path(), words);
+    let said = end(run.env("SOME_KEY", secret()).spawn().unwrap());
+    assert_eq!(said.code, Some(5), "{}", said.talk);
+    assert!(said.talk.contains("`/[SOME_KEY].md`"), "{}", said.talk);
+    assert_kept_secret(&room, &said);
+}
+
 /// Arguments that are refused, and how the refusal begins; `WORLD` stands for a suite with a world.
 const REFUSED: [(&[&str], &str); 13] = [
     (

@@ -64,7 +64,7 @@ fn examine(args: &DoctorArgs, role: &str, (word, first): (&str, &str)) -> Result
         return Ok(Exit::Done);
     }
     if names_hosted(word) {
-        return platform(args, word);
+        return platform(args, role, word);
     }
     if !names_model(word) {
         settle::check_built_in(role, word)?;
@@ -86,7 +86,7 @@ fn examine(args: &DoctorArgs, role: &str, (word, first): (&str, &str)) -> Result
 }
 
 /// Looks at each part of the managed-agents platform; nothing is made there.
-fn platform(args: &DoctorArgs, word: &str) -> Result<Exit> {
+fn platform(args: &DoctorArgs, role: &str, word: &str) -> Result<Exit> {
     let halt = Arc::new(Halt::default());
     let reach = Reach::new(&settle::network(&args.models), word, &halt)?.at_once();
     let platform = reach.platform(word)?;
@@ -98,7 +98,8 @@ fn platform(args: &DoctorArgs, word: &str) -> Result<Exit> {
     });
     speech::answer(&lines.collect::<Vec<_>>().join("\n"));
     // Dreams are a preview of their own; agents can be hosted without them.
-    match parts.iter().any(|it| it.0 != "dreams" && it.1.is_err()) {
+    let is_needed = |part: &str| part != "dreams" || role == "dreamer";
+    match parts.iter().any(|it| is_needed(it.0) && it.1.is_err()) {
         true => Ok(Exit::Outside),
         false => Ok(Exit::Done),
     }

@@ -96,16 +96,20 @@ pub fn check_priced(asked: &Asked) -> Result<()> {
     let is_model = names_model(&asked.typed.agent);
     let is_unpriced = is_model && of_a_trial(&bench, &trials).is_none();
     let judge = asked.typed.judge.as_deref();
+    let has_dream = asked.memory.is_none() && asked.wants("dreamed");
+    let dreamer = Some(asked.typed.dreamer.as_str());
     let unpriced = match is_unpriced {
         true => Some(asked.typed.agent.as_str()),
-        false => judge.filter(|_| of_judging(asked, &trials).is_none()),
+        false => judge
+            .filter(|_| of_judging(asked, &trials).is_none())
+            .or(dreamer.filter(|_| has_dream && !asked.dreamer.is_priced())),
     };
     match unpriced {
         None => Ok(()),
         Some(word) => Err(Error::usage(format!(
             "`{word}` has no price here, so `--max-cost` cannot be kept"
         ))
-        .mend("give it one by `--models FILE`, or leave out `--max-cost`")),
+        .mend("is it spelt as its provider has it? give it a price by `--models FILE`, or leave out `--max-cost`")),
     }
 }
 

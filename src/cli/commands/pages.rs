@@ -286,8 +286,9 @@ pub fn run_info(asked: &Asked, finished: &Finished, reused: &str) -> RunInfo {
 /// What a run consumed, by who was paid, and all of it together.
 fn spending(finished: &Finished) -> Vec<Spending> {
     let usages = |records: &mut dyn Iterator<Item = &Record>| {
+        // What got no answer cost nothing.
         records
-            .filter(|it| !it.reused)
+            .filter(|it| !it.reused && (it.outcome.completed().is_some() || it.is_paid()))
             .map(|it| it.usage)
             .collect::<Vec<_>>()
     };

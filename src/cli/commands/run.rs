@@ -232,12 +232,18 @@ fn bound_again(halt: &Halt, bounds: &BoundArgs) -> String {
     match (halt.why(), bounds.max_cost) {
         (Some(Why::Spent(_)), Some(dollars)) => {
             format!(
-                " --max-cost {dollars}\n      with more dollars, if they ran out; without `--max-cost` there is no bound"
+                " --max-cost {}\n      the bound is for the whole run; without `--max-cost` there is none",
+                2.0 * dollars
             )
         }
-        (Some(Why::Down(_)), bound) => format!(
-            "{}\n      once that is mended; another model, address or program is another run",
-            bound.map_or_else(String::new, |it| format!(" --max-cost {it}"))
+        (Some(Why::Down(told)), bound) => format!(
+            "{}\n      once that is mended; another model, address or program is another run{}",
+            bound.map_or_else(String::new, |it| format!(" --max-cost {it}")),
+            match told.contains("status 404") {
+                true =>
+                    ": is the model spelt as its provider has it, and does the address end as it should (often `/v1`)?",
+                false => "",
+            }
         ),
         (_, Some(dollars)) => format!(" --max-cost {dollars}"),
         (_, None) => String::new(),

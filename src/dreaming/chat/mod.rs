@@ -159,6 +159,11 @@ impl Dreamer for ChatDreamer {
         false
     }
 
+    fn is_priced(&self) -> bool {
+        let choice = self.model.choice();
+        choice.prices.of(&choice.model).is_some()
+    }
+
     fn dream<'a>(&'a self, sessions: &'a [Session], store: &'a Store) -> Boxed<'a> {
         Box::pin(self.sleep(sessions, store))
     }
