@@ -150,6 +150,12 @@ impl Dreamer for HostedDreamer {
 
     fn look_ahead(&self) -> Looked<'_> {
         Box::pin(async {
+            if self.platform.is_tidied() {
+                return Err(Error::outside(
+                    "what this run made on the platform was removed by `tidy`, and its dream was to read it",
+                )
+                .mend("begin a new run"));
+            }
             let allowed = self.platform.may_dream().await;
             allowed.map_err(|it| it.into_error("there can be no hosted dream"))
         })

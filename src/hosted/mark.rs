@@ -1,6 +1,6 @@
 //! What a run's folder remembers of the platform: the mark of all it made, and the dream it waits for.
 
-use std::path::Path;
+use std::{path::Path, sync::atomic::Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub(super) struct MarkFile {
     /// The dream it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dream: Option<Begun>,
+    /// Whether what it made was removed for whoever will not resume it: no dream can read its sessions any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_tidied: bool,
 }
 
 /// A dream that was asked for and not read to its end: whoever goes on watches it, and pays for no other.
@@ -71,6 +74,7 @@ impl Platform {
             mark: lock(&self.run).mark.clone().unwrap_or_default(),
             is_clean,
             dream: lock(&self.begun).clone(),
+            is_tidied: self.is_tidied.load(Ordering::Relaxed),
         };
         let text = serde_json::to_string_pretty(&file)
             .map_err(|fault| Error::bug("a run's mark could not be written").because(fault))?;

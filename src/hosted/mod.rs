@@ -157,6 +157,8 @@ pub struct Platform {
     hearer: Hearer,
     /// Whether anything of this run was asked to be made, now or before.
     has_made: AtomicBool,
+    /// Whether what the run made was removed for whoever will not resume it.
+    is_tidied: AtomicBool,
 }
 
 /// Who hears what goes on where nothing else is heard of for long.
@@ -268,6 +270,7 @@ impl Platform {
             unanswered: Mutex::default(),
             hearer: Hearer::default(),
             has_made: AtomicBool::new(false),
+            is_tidied: AtomicBool::new(false),
         })
     }
 

@@ -232,6 +232,7 @@ impl Platform {
         if let Some(file) = MarkFile::read(folder)? {
             lock(&self.run).mark = Some(file.mark);
             lock(&self.begun).clone_from(&file.dream);
+            self.is_tidied.store(file.is_tidied, Ordering::Relaxed);
             if !file.is_clean {
                 self.gather_for("looking for what this run left on the platform")
                     .await?;
@@ -292,6 +293,7 @@ impl Platform {
         };
         lock(&self.run).mark = Some(file.mark);
         self.has_made.store(true, Ordering::Relaxed);
+        self.is_tidied.store(true, Ordering::Relaxed);
         let dream = file.dream.and_then(|it| it.id);
         lock(&self.made).dreams.extend(dream);
         self.gather_for("looking for what this run left on the platform")
@@ -299,6 +301,11 @@ impl Platform {
         let found = lock(&self.made).all_but_kept(Spared::default()).len();
         let ended = self.end(true, Some(folder)).await?;
         Ok((found.saturating_sub(ended.left.len()), ended))
+    }
+
+    /// Whether what this run made was removed by [`Platform::tidy`], so that no dream can read its sessions.
+    pub fn is_tidied(&self) -> bool {
+        self.is_tidied.load(Ordering::Relaxed)
     }
 
     /// All that is on the platform as far as this process knows, by name; for whoever cannot wait for its removal.

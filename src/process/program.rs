@@ -11,6 +11,9 @@ use crate::{
 
 /// What the name of a program begins with, where an agent or a dreamer is asked for.
 pub const PREFIX: &str = "command:";
+/// Programs that run a file, by how their names begin, and how the names of such files end.
+const INTERPRETERS: [&str; 7] = ["python", "sh", "bash", "node", "ruby", "perl", "deno"];
+const SCRIPTS: [&str; 7] = [".py", ".sh", ".js", ".mjs", ".ts", ".rb", ".pl"];
 /// Largest file that takes part in a program's digest, in bytes.
 const LARGEST: u64 = 64 << 20;
 
@@ -32,6 +35,14 @@ impl Program {
     /// # Errors
     /// Usage: there is no word, a quote is not closed, or the array is not one of texts.
     pub fn parse(text: &str) -> Result<Self> {
+        Self::parse_in(text, Path::new(""))
+    }
+
+    /// As [`Program::parse`], for words that were typed in another folder.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parse_in(text: &str, folder: &Path) -> Result<Self> {
         let words = match text.trim_start().starts_with('[') {
             true => serde_json::from_str(text).map_err(|fault| {
                 Error::usage(
@@ -50,7 +61,7 @@ impl Program {
         if words.iter().any(|it| it.contains('\0')) {
             return Err(Error::usage("a word after `command:` holds a zero byte"));
         }
-        Ok(Self::of(words))
+        Ok(Self::of(words, folder))
     }
 
     /// The same program, if it can be started.
@@ -59,12 +70,29 @@ impl Program {
     /// Usage: it is not there, or may not be run.
     pub fn found(self) -> Result<Self> {
         let name = self.called();
-        let Some(file) = locate(name).filter(|it| it.is_file()) else {
+        let file = Path::new(&self.run[0]);
+        if !file.is_file() {
             return Err(Error::usage(format!("there is no program `{name}`")).mend(
                 "is it installed and on the PATH? a path is taken from the folder you are in",
             ));
-        };
-        match rustix::fs::access(&file, rustix::fs::Access::EXEC_OK) {
+        }
+        let interpreter = file
+            .file_name()
+            .and_then(|it| it.to_str())
+            .unwrap_or_default();
+        // A file that was found stands in `run` by its whole path.
+        let script = self.run[1..].iter().find(|it| !it.starts_with('-'));
+        if let Some(script) = script
+            && INTERPRETERS.iter().any(|it| interpreter.starts_with(it))
+            && SCRIPTS.iter().any(|it| script.ends_with(it))
+            && !Path::new(script).is_file()
+        {
+            return Err(
+                Error::usage(format!("there is no file `{script}` for `{name}` to run"))
+                    .mend("a path is taken from the folder you are in"),
+            );
+        }
+        match rustix::fs::access(file, rustix::fs::Access::EXEC_OK) {
             Ok(()) => Ok(self),
             Err(_) => Err(Error::usage(format!("`{name}` is no program")).mend(format!(
                 "make it executable (`chmod +x {name}`), or name what runs it, as in `command:python3 {name}`"
@@ -72,13 +100,13 @@ impl Program {
         }
     }
 
-    fn of(words: Vec<String>) -> Self {
+    fn of(words: Vec<String>, folder: &Path) -> Self {
         let mut run = words.clone();
         let mut parts: Vec<Vec<u8>> = words.iter().map(|it| it.clone().into_bytes()).collect();
         for (index, word) in words.iter().enumerate() {
             let found = match index {
-                0 => locate(word),
-                _ => Some(PathBuf::from(word)),
+                0 => locate(word).map(|it| folder.join(it)),
+                _ => Some(folder.join(word)),
             };
             let Some(file) = found.filter(|it| it.is_file()) else {
                 continue;

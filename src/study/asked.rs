@@ -1,6 +1,10 @@
 //! What a run was asked to do: everything that affects what is replayed, and its fingerprint.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +116,9 @@ pub struct Typed {
     pub no_sweep: bool,
     /// The seed of all trials.
     pub seed: u64,
+    /// The folder all paths were typed in, where that is not the present one.
+    #[serde(skip)]
+    pub base: Option<PathBuf>,
     /// Earlier runs whose trials are taken where nothing they depend on has changed; they affect no result.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reuse: Vec<String>,

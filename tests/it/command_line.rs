@@ -195,6 +195,18 @@ fn a_run_can_be_used_wherever_one_stands() {
     assert_eq!(again.code, Some(0), "{}", again.talk);
     let after = fs::read(folder.path().join("reports/one/report.html")).unwrap();
     assert!(before == after);
+
+    copy_tree(
+        &repository().join("tests/it/suites/copy-room"),
+        &folder.path().join("suites/copy-room"),
+    )
+    .unwrap();
+    let words = "run suites/copy-room --repeats 1 --pairs 0 --arms bare,stored --out reports/two -q --agent";
+    let agent = "command:sh suites/copy-room/clerk.sh";
+    let ran = say(folder.path(), words.split(' ').chain([agent]));
+    assert_eq!(ran.code, Some(0), "{}", ran.talk);
+    let again = say(&below, ["report", "two"]);
+    assert_eq!(again.code, Some(0), "{}", again.talk);
 }
 
 #[test]

@@ -523,7 +523,7 @@ fn a_key_in_the_name_of_a_file_a_dreamer_wrote_is_found() {
 }
 
 /// Arguments that are refused, and how the refusal begins; `WORLD` stands for a suite with a world.
-const REFUSED: [(&[&str], &str); 13] = [
+const REFUSED: [(&[&str], &str); 14] = [
     (
         &["run", "WORLD", "--agent", "command:sh clerk.sh"],
         "error: this agent and this suite do not fit: a program cannot play the desk of a world",
@@ -551,6 +551,15 @@ const REFUSED: [(&[&str], &str); 13] = [
     (
         &["run", "WORLD", "--dreamer", "command:./gone.sh"],
         "error: there is no program `./gone.sh`\n",
+    ),
+    (
+        &[
+            "run",
+            "suite",
+            "--agent",
+            "command:python3 -u gone.py --fast",
+        ],
+        "error: there is no file `gone.py` for `python3` to run\n",
     ),
     (
         &["run", "suite"],

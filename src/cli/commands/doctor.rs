@@ -77,7 +77,7 @@ fn examine(args: &DoctorArgs, role: &str, (word, first): (&str, &str)) -> Result
     let reach = Reach::new(&settle::network(&args.models), first, &halt)?.at_once();
     let model = reach.model(word)?;
     let reply = runtime()?.block_on(ask(&model))?;
-    speech::answer(&told(&model, &reply));
+    speech::answer(&told(&model, &reply, role));
     // Dreamers and judges have no tools.
     match role == "agent" && reply.calls.is_empty() {
         false => Ok(Exit::Done),
@@ -135,7 +135,7 @@ async fn ask(model: &Model) -> Result<Reply> {
     })
 }
 
-fn told(model: &Model, reply: &Reply) -> String {
+fn told(model: &Model, reply: &Reply, role: &str) -> String {
     let choice = model.choice();
     let number = |it: Option<u64>| it.map_or_else(|| "not told".to_owned(), |it| it.to_string());
     let tokens = &reply.tokens;
@@ -165,6 +165,7 @@ fn told(model: &Model, reply: &Reply) -> String {
             "tools      {}",
             match reply.calls.is_empty() {
                 false => "it called the tool it was given",
+                true if role != "agent" => "it called none, and needs none",
                 true =>
                     "it called no tool: it cannot play a world, where everything is done by tools",
             }

@@ -91,7 +91,7 @@ fn slept(args: &DreamArgs, sessions: &[Session], store: &Store, halt: &Arc<Halt>
     if !names_hosted(word) {
         settle::check_uninstructed(word, instructions.as_ref())?;
         let dreamer = settle::dreamer(
-            (word, &Halt::default()),
+            (word, None, &Halt::default()),
             &settle::passed(&args.pass_env)?,
             1,
         )?;

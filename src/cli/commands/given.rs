@@ -61,6 +61,7 @@ fn from_elsewhere(typed: Typed, folder: &Path) -> Typed {
     };
     let there = |path: &String| base.join(path).display().to_string();
     Typed {
+        base: Some(base.to_owned()),
         suite: there(&typed.suite),
         memory: typed.memory.as_ref().map(there),
         stored: typed.stored.as_ref().map(there),

@@ -275,8 +275,15 @@ pub async fn listen(halt: Arc<Halt>, platform: Option<Arc<Platform>>) {
         halt.set(Why::Interrupted);
     }
     if interrupt().await {
-        if let Some(told) = platform.and_then(|it| at_hand(&it.at_hand())) {
+        let left = platform.map(|it| it.at_hand());
+        if let Some(told) = left.as_ref().and_then(at_hand) {
             speech::remark(&told);
+        }
+        // A dream alone has no journal, and no folder.
+        if left.is_none_or(|it| it.folder.is_some()) {
+            speech::remark(
+                "every finished trial is in the journal, and `dreameval run --resume RUN` goes on",
+            );
         }
         std::process::exit(i32::from(Exit::Interrupted.code()));
     }

@@ -321,7 +321,11 @@ fn fitting_dreamer(
         _ if names_model(word) => Ok(Arc::new(way.dreamer(word, instructions, typed.seed)?)),
         _ => {
             check_uninstructed(word, instructions.as_ref())?;
-            dreamer((word, halt), &typed.pass_env, typed.seed)
+            dreamer(
+                (word, typed.base.as_deref(), halt),
+                &typed.pass_env,
+                typed.seed,
+            )
         }
     }
 }
@@ -422,8 +426,8 @@ pub fn check_built_in(role: &str, word: &str) -> Result<()> {
 }
 
 /// A program; one that is not only read of must be there.
-fn program_of(words: &str, halt: &Halt) -> Result<Program> {
-    let program = Program::parse(words)?;
+fn program_of(words: &str, folder: Option<&Path>, halt: &Halt) -> Result<Program> {
+    let program = Program::parse_in(words, folder.unwrap_or(Path::new("")))?;
     match halt.why() {
         Some(Why::Reading) => Ok(program),
         _ => program.found(),
@@ -433,7 +437,7 @@ fn program_of(words: &str, halt: &Halt) -> Result<Program> {
 fn agent((typed, halt): (&Typed, &Halt), suite: &Suite, way: &Reach) -> Result<Arc<dyn Agent>> {
     if let Some(program) = typed.agent.strip_prefix(PREFIX) {
         return Ok(Arc::new(ProgramAgent {
-            program: program_of(program, halt)?,
+            program: program_of(program, typed.base.as_deref(), halt)?,
             pass: typed.pass_env.clone(),
             // A program that asks a model needs the network.
             sandbox: room::sandbox(typed, halt, true)?,
@@ -453,13 +457,13 @@ fn agent((typed, halt): (&Typed, &Halt), suite: &Suite, way: &Reach) -> Result<A
 /// # Errors
 /// There is none.
 pub fn dreamer(
-    (word, halt): (&str, &Halt),
+    (word, folder, halt): (&str, Option<&Path>, &Halt),
     pass: &[String],
     seed: u64,
 ) -> Result<Arc<dyn Dreamer>> {
     if let Some(program) = word.strip_prefix(PREFIX) {
         return Ok(Arc::new(ProgramDreamer {
-            program: program_of(program, halt)?,
+            program: program_of(program, folder, halt)?,
             pass: pass.to_vec(),
             seed: Key::root(seed).word("dreamer").draw(0) >> 11,
         }));
