@@ -23,6 +23,8 @@ pub struct Purse {
 struct State {
     spent: f64,
     dearest: Option<f64>,
+    /// Trials whose cost is known.
+    known: u32,
     under_way: u32,
 }
 
@@ -66,8 +68,10 @@ impl Purse {
                 let is_alone = state.under_way == 0;
                 let has_room = match state.dearest {
                     None => is_alone && state.spent < self.most,
+                    // The dearest of a few says little, so no more than twice as many are under way.
                     Some(dearest) => {
-                        state.spent + f64::from(state.under_way + 1) * dearest <= self.most
+                        state.under_way < state.known.saturating_mul(2)
+                            && state.spent + f64::from(state.under_way + 1) * dearest <= self.most
                     }
                 };
                 if has_room {
@@ -100,6 +104,7 @@ impl Purse {
         let mut state = self.state();
         match cost {
             Cost::Known(dollars) => {
+                state.known = state.known.saturating_add(1);
                 state.spent += dollars;
                 state.dearest = Some(state.dearest.map_or(dollars, |it| it.max(dollars)));
             }

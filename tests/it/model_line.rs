@@ -472,7 +472,7 @@ fn the_doctor_tries_who_would_dream_and_judge_too() {
         .collect();
     assert_eq!(rows, ["dreamer    embedded", "judge      openai:m"]);
     assert!(
-        others.answer.contains("it called no tool"),
+        others.answer.contains("it called none, and needs none"),
         "a judge needs none: {}",
         others.answer
     );

@@ -138,6 +138,22 @@ pub(crate) fn folder_faults(store: &Store, folder: &Path) -> Vec<Error> {
     let paths: BTreeSet<&str> = store.entries.iter().map(|it| it.path.as_str()).collect();
     let mut faults = Vec::new();
     for path in &paths {
+        // A folder of that name is obeyed by whoever runs `git` beside it.
+        if path
+            .split('/')
+            .any(|name| name.eq_ignore_ascii_case(".git"))
+        {
+            faults.push(
+                Error::input(format!(
+                    "memory `{}` lies in a folder called `.git`",
+                    shown(path)
+                ))
+                .in_file(folder)
+                .mend(
+                    "keep memories elsewhere: what stands there is configuration that programs run",
+                ),
+            );
+        }
         if path.split('/').any(|name| NAME_BYTES < name.len()) {
             faults.push(
                 Error::input(format!(
@@ -332,6 +348,18 @@ mod tests {
                 "memory path `/b//c.md` has an empty segment",
             ]
         );
+    }
+
+    #[test]
+    fn a_memory_that_would_configure_programs_is_not_written_to_disk() {
+        for path in ["/.git/config", "/a/.Git/hooks/x.md"] {
+            let entry = Entry {
+                path: path.into(),
+                text: String::new(),
+            };
+            let found = folder_faults(&Store::new(vec![entry]), Path::new("x"));
+            assert!(found[0].what().ends_with("lies in a folder called `.git`"));
+        }
     }
 
     #[test]
