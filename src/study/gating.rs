@@ -111,7 +111,8 @@ fn check_arm(baseline: &str, conclusion: &Conclusion) -> Result<()> {
         "the gate has nothing to hold the run against: it replayed no arm `{baseline}` beside the candidate"
     ))
     .mend(format!(
-        "{}; name one as `gate.baseline` in the policy, or give `--baseline FILE`",
+        "{}; replay it beside the candidate (`--arms {baseline},dreamed`), name another as `gate.baseline` in a policy \
+         (`dreameval policy > policy.toml`, then `--policy policy.toml`), or give `--baseline FILE`",
         did_you_mean(baseline, "arms", others)
     )))
 }

@@ -76,7 +76,13 @@ fn examine(args: &DoctorArgs, role: &str, (word, first): (&str, &str)) -> Result
     let halt = Arc::new(Halt::default());
     let reach = Reach::new(&settle::network(&args.models), first, &halt)?.at_once();
     let model = reach.model(word)?;
-    let reply = runtime()?.block_on(ask(&model))?;
+    let reply =
+        runtime()?
+            .block_on(ask(&model))
+            .map_err(|fault| match reach.missing_key(word) {
+                Some(variable) => fault.because(format!("no key was sent: {variable} is not set")),
+                None => fault,
+            })?;
     speech::answer(&told(&model, &reply, role));
     // Dreamers and judges have no tools.
     match role == "agent" && reply.calls.is_empty() {

@@ -109,6 +109,13 @@ impl Reach {
         Model::new(choice, settings)
     }
 
+    /// The environment variable the key of such a model would stand in, where it holds none.
+    pub fn missing_key(&self, word: &str) -> Option<String> {
+        let (provider, model) = Provider::of(word).ok()?;
+        let variable = self.table.of(provider, &model).key_variable;
+        key(&variable).is_none().then_some(variable)
+    }
+
     /// A dreamer behind such a model.
     ///
     /// # Errors
