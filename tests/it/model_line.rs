@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    slice,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -207,15 +208,17 @@ fn a_key_is_in_nothing_a_run_leaves_or_says_even_where_it_is_told_back_or_killed
 
 #[test]
 fn an_outage_ends_the_run_with_5_and_resume_repeats_nothing_that_was_journaled() {
-    let is_down = Arc::new(AtomicBool::new(false));
-    let switch = Arc::clone(&is_down);
+    let is_down = AtomicBool::new(false);
+    let is_mended = Arc::new(AtomicBool::new(false));
+    let mended = Arc::clone(&is_mended);
     let refused = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&refused);
     let server = Server::start(move |seen, number| {
-        if number == 60 {
-            switch.store(true, Ordering::Relaxed);
+        // It begins within a trial that has paid for an answer already.
+        if number >= 60 && begun(slice::from_ref(seen)) == 0 {
+            is_down.store(true, Ordering::Relaxed);
         }
-        match switch.load(Ordering::Relaxed) {
+        match is_down.load(Ordering::Relaxed) && !mended.load(Ordering::Relaxed) {
             true => {
                 count.fetch_add(1, Ordering::Relaxed);
                 Act::json(401, &json!({"error": "revoked"}))
@@ -239,7 +242,7 @@ fn an_outage_ends_the_run_with_5_and_resume_repeats_nothing_that_was_journaled()
     );
     let kept = journal(&line.place("run"));
     assert!(kept.iter().all(|it| it["outcome"].get("graded").is_some()));
-    is_down.store(false, Ordering::Relaxed);
+    is_mended.store(true, Ordering::Relaxed);
     let before = server.seen().len();
     let whole = said(line.resume("run", &[]));
     assert_eq!(whole.code, Some(0), "{}", whole.talk);
