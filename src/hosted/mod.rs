@@ -2,6 +2,7 @@
 //! removed at the end. Who plays and who dreams with it is not known here.
 
 mod agents;
+mod around;
 pub mod dreams;
 mod gather;
 mod making;
@@ -300,22 +301,6 @@ impl Platform {
         self.awaits_dream.store(awaits, Ordering::Relaxed);
     }
 
-    /// Whether each part can be used with this key; nothing is made.
-    pub async fn look_around(&self) -> Vec<(&'static str, Outcome<()>)> {
-        let parts = [
-            ("agents", "/v1/agents?limit=1"),
-            ("sessions", "/v1/sessions?limit=1"),
-            ("memory stores", "/v1/memory_stores?limit=1"),
-            ("dreams", "/v1/dreams?limit=1"),
-        ];
-        let mut found = Vec::with_capacity(parts.len());
-        for (part, path) in parts {
-            let came = self.ask(&Call::get(path, own_address("doctor"))).await;
-            found.push((part, came.map(drop)));
-        }
-        found
-    }
-
     fn is_stopped(&self) -> bool {
         self.halt.is_set()
     }
@@ -388,11 +373,10 @@ impl Platform {
         })
     }
 
-    fn headers(&self, path: &str) -> [(&'static str, String); 2] {
-        [
-            ("anthropic-version", self.version.clone()),
-            ("anthropic-beta", beta_of(path).to_owned()),
-        ]
+    fn headers(&self, path: &str) -> Vec<(&'static str, String)> {
+        let beta = beta_of(path).map(|it| ("anthropic-beta", it.to_owned()));
+        let version = ("anthropic-version", self.version.clone());
+        [version].into_iter().chain(beta).collect()
     }
 
     /// The run's mark, drawn where it has none yet.
@@ -430,14 +414,16 @@ fn has_metadata(item: &Value, metadata: &Value) -> bool {
     })
 }
 
-/// The one beta a path asks for; two at once are refused where stores are concerned.
-fn beta_of(path: &str) -> &'static str {
+/// The one beta a path asks for, if any; two at once are refused where stores are concerned.
+fn beta_of(path: &str) -> Option<&'static str> {
     if path.starts_with("/v1/memory_stores") {
-        "agent-memory-2026-07-22"
+        Some("agent-memory-2026-07-22")
     } else if path.starts_with("/v1/dreams") {
-        "dreaming-2026-04-21"
+        Some("dreaming-2026-04-21")
+    } else if path.starts_with("/v1/models") {
+        None
     } else {
-        "managed-agents-2026-04-01"
+        Some("managed-agents-2026-04-01")
     }
 }
 
@@ -495,16 +481,19 @@ mod tests {
 
     #[test]
     fn trap_01_each_path_has_the_one_beta_it_asks_for() {
-        let of = |path: &str| beta_of(path).split(',').count();
-        for path in ["/v1/memory_stores", "/v1/dreams/drm_1", "/v1/sessions?a=b"] {
-            assert_eq!(of(path), 1);
+        for (path, beta) in [
+            (
+                "/v1/memory_stores/m/memories",
+                Some("agent-memory-2026-07-22"),
+            ),
+            ("/v1/memory_stores", Some("agent-memory-2026-07-22")),
+            ("/v1/dreams/drm_1", Some("dreaming-2026-04-21")),
+            ("/v1/agents", Some("managed-agents-2026-04-01")),
+            ("/v1/sessions?a=b", Some("managed-agents-2026-04-01")),
+            ("/v1/models/m", None),
+        ] {
+            assert_eq!(beta_of(path), beta, "{path}");
         }
-        assert_eq!(
-            beta_of("/v1/memory_stores/m/memories"),
-            "agent-memory-2026-07-22"
-        );
-        assert_eq!(beta_of("/v1/dreams"), "dreaming-2026-04-21");
-        assert_eq!(beta_of("/v1/agents"), "managed-agents-2026-04-01");
     }
 
     #[test]

@@ -320,10 +320,22 @@ fn doctor_looks_at_each_part_of_the_platform_and_makes_nothing() {
         "{}",
         lines[3]
     );
+    assert_eq!(lines[4], "model          claude-opus-5 can be used");
     assert!(platform.counts().made.is_empty());
     let mut other = command(folder.path(), arguments);
     other.env("ANTHROPIC_API_KEY", "sk-ant-other");
     assert_eq!(said(other).code, Some(5));
+    let misspelt = arguments.map(|it| it.replace("opus-5", "ops-5"));
+    let ran = said(with_key(command(folder.path(), &misspelt)));
+    assert_eq!(ran.code, Some(5));
+    assert!(
+        ran.answer.ends_with(
+            "model          cannot be used: the platform knows no `claude-ops-5`; did you mean `claude-opus-5`? \
+             models: claude-haiku-4-5, claude-sonnet-5, claude-opus-5\n"
+        ),
+        "{}",
+        ran.answer
+    );
 }
 
 #[test]

@@ -96,10 +96,11 @@ fn platform(args: &DoctorArgs, role: &str, word: &str) -> Result<Exit> {
     let halt = Arc::new(Halt::default());
     let reach = Reach::new(&settle::network(&args.models), word, &halt)?.at_once();
     let platform = reach.platform(word)?;
-    let parts = runtime()?.block_on(platform.look_around());
+    let model = reach.hosted_model(word)?;
+    let parts = runtime()?.block_on(platform.look_around(&model));
     let width = parts.iter().map(|it| it.0.len()).max().unwrap_or(0) + 2;
     let lines = parts.iter().map(|(part, found)| match found {
-        Ok(()) => format!("{part:width$}can be used"),
+        Ok(told) => format!("{part:width$}{told}"),
         Err(trouble) => format!("{part:width$}cannot be used: {}", trouble.told()),
     });
     speech::answer(&lines.collect::<Vec<_>>().join("\n"));

@@ -195,6 +195,14 @@ impl Reach {
         )
     }
 
+    /// The model such a word names on the platform.
+    ///
+    /// # Errors
+    /// No model is named.
+    pub fn hosted_model(&self, word: &str) -> Result<String> {
+        Ok(self.hosted(word)?.choice.model)
+    }
+
     fn hosted(&self, word: &str) -> Result<Listed> {
         match word.strip_prefix(HOSTED).map(str::trim) {
             Some(model) if !model.is_empty() => Ok(self.table.hosted(model)),
