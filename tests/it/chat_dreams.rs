@@ -263,6 +263,28 @@ fn many_lessons_are_made_few_before_anything_is_written() {
 }
 
 #[test]
+fn sessions_are_read_side_by_side_and_their_lessons_stay_in_order() {
+    let sessions: Vec<Session> = (0..8)
+        .map(|number| {
+            let mut session = session(number, "");
+            let long = json!({"type": "agent.message", "content": [{"type": "text", "text": "y".repeat(1_400)}]});
+            session.events = vec![long; 14];
+            session
+        })
+        .collect();
+    let steady = Server::start(|seen, _| dreams(seen));
+    let slow = Server::start(|seen, number| match number {
+        0 => Act::Hang,
+        _ => dreams(seen),
+    });
+    let [one, other] = [&steady, &slow].map(|it| dream(it, &sessions, None).unwrap());
+    let begun = slow.seen();
+    assert!(first_message(&begun[0]) != first_message(&begun[1]));
+    assert_eq!(one.changes, other.changes);
+    assert_eq!(one.store, other.store);
+}
+
+#[test]
 fn a_whole_run_dreams_with_a_model_and_shows_that_it_helped() {
     let folder = TemporaryFolder::create("dreams").unwrap();
     write_suite(folder.path(), 4, 8);

@@ -9,6 +9,8 @@ mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::{StreamExt, stream};
+
 use crate::{
     chat::{Again, Model, Question, Tally},
     domain::{
@@ -32,6 +34,9 @@ use telling::batches;
 
 /// Fewest sessions that make a lesson nobody wrote down worth a line among the patterns.
 const LEAST_SEEN: usize = 3;
+
+/// Questions put at once, where none depends on another's answer.
+const AT_ONCE: usize = 8;
 
 /// A model that dreams.
 #[derive(Debug)]
@@ -82,6 +87,12 @@ impl ChatDreamer {
             false => night.tally.usage(),
         };
         Ok(self.dream_of(sessions, store, (&few, &written, &review), Some(usage)))
+    }
+
+    fn unfinished(&self, why: &str) -> Error {
+        Error::outside(format!("the dreamer `{}` could not finish", self.name()))
+            .because(why)
+            .mend("nothing was written; try again, or name another model")
     }
 
     fn dream_of(
@@ -180,13 +191,10 @@ struct Night<'a> {
 impl Night<'_> {
     /// What the sessions teach, batch by batch.
     async fn lessons(&mut self, sessions: &[Session]) -> Result<Vec<Lesson>> {
-        let mut found = Vec::new();
-        for batch in batches(sessions) {
-            let text = lessons::question(&batch);
-            let read = |reply: &str| lessons::read(reply, &batch);
-            found.extend(self.ask(lessons::READS, &text, read).await?);
-        }
-        Ok(found)
+        let batches = batches(sessions);
+        let texts = batches.iter().map(lessons::question).collect();
+        let read = |place: usize, reply: &str| lessons::read(reply, &batches[place]);
+        Ok(self.ask_all(lessons::READS, texts, &read).await?.concat())
     }
 
     /// So many lessons as fit into one question. Where merging leaves more, those that most sessions show.
@@ -196,13 +204,10 @@ impl Night<'_> {
                 break;
             }
             found.sort_by(|one, other| one.text.cmp(&other.text));
-            let mut merged = Vec::new();
-            for group in lessons::groups(&found) {
-                let text = lessons::merging(group);
-                let read = |reply: &str| lessons::read_merged(reply, group);
-                merged.extend(self.ask(lessons::MERGES, &text, read).await?);
-            }
-            found = merged;
+            let groups = lessons::groups(&found);
+            let texts = groups.iter().map(|it| lessons::merging(it)).collect();
+            let read = |place: usize, reply: &str| lessons::read_merged(reply, groups[place]);
+            found = self.ask_all(lessons::MERGES, texts, &read).await?.concat();
         }
         if 1 < lessons::groups(&found).len() {
             found.sort_by_key(|it| usize::MAX - it.sessions.len());
@@ -218,9 +223,9 @@ impl Night<'_> {
         }
         let roles: BTreeSet<String> = sessions.iter().map(|it| it.start.role.clone()).collect();
         let roles: Vec<String> = roles.into_iter().filter(|it| !it.is_empty()).collect();
-        let text = drafts::question(few, &roles);
-        let read = |reply: &str| drafts::read(reply, few, sessions, &roles);
-        self.ask(drafts::WRITES, &text, read).await
+        let texts = vec![drafts::question(few, &roles)];
+        let read = |_: usize, reply: &str| drafts::read(reply, few, sessions, &roles);
+        Ok(self.ask_all(drafts::WRITES, texts, &read).await?.concat())
     }
 
     /// The word on each old learning, in store order. Where nothing was learnt, all of them stay.
@@ -237,10 +242,11 @@ impl Night<'_> {
             ];
             return Ok(whole);
         }
-        for slice in review::slices(old) {
-            let text = review::question(slice, written);
-            let read = |reply: &str| review::read(reply, slice, written);
-            let found = self.ask(review::REVIEWS, &text, read).await?;
+        let slices = review::slices(old);
+        let texts = slices.iter().map(|it| review::question(it, written));
+        let texts = texts.collect();
+        let read = |place: usize, reply: &str| review::read(reply, slices[place], written);
+        for found in self.ask_all(review::REVIEWS, texts, &read).await? {
             let before = whole.fates.len();
             for (new, place) in found.covered {
                 whole.covered.entry(new).or_insert(before + place);
@@ -256,39 +262,48 @@ impl Night<'_> {
         Ok(whole)
     }
 
-    async fn ask<T>(
+    /// What `read` makes of the answer to each question, in their order; several are asked at once.
+    async fn ask_all<T>(
         &mut self,
         system: &str,
-        text: &str,
-        read: impl Fn(&str) -> std::result::Result<T, String>,
-    ) -> Result<T> {
-        let system = match &self.dreamer.instructions {
+        texts: Vec<String>,
+        read: &(dyn Fn(usize, &str) -> std::result::Result<T, String> + Sync),
+    ) -> Result<Vec<T>> {
+        let dreamer = self.dreamer;
+        let system = match &dreamer.instructions {
             None => system.to_owned(),
             Some(more) => format!(
                 "{system}\n\nWho runs this agent asks besides:\n{}",
                 more.trim()
             ),
         };
-        let question = Question {
-            system: &system,
-            text,
-            address: Key::root(self.dreamer.seed)
+        let (system, before) = (system.as_str(), self.asked);
+        self.asked += texts.len() as u64;
+        let asking = texts.iter().enumerate().map(|(place, text)| async move {
+            let address = Key::root(dreamer.seed)
                 .word("dream")
-                .number(self.asked),
-            again: Again::Told,
-        };
-        self.asked += 1;
-        question
-            .ask(&self.dreamer.model, &mut self.tally, read)
-            .await
-            .map_err(|why| {
-                Error::outside(format!(
-                    "the dreamer `{}` could not finish",
-                    self.dreamer.name()
-                ))
-                .because(why)
-                .mend("nothing was written; try again, or name another model")
-            })
+                .number(before + place as u64);
+            let question = Question {
+                system,
+                text,
+                address,
+                again: Again::Told,
+            };
+            let mut tally = Tally::default();
+            let found = question
+                .ask(&dreamer.model, &mut tally, |reply| read(place, reply))
+                .await;
+            (found, tally)
+        });
+        let asking: Vec<_> = asking.collect();
+        let mut answers = stream::iter(asking).buffered(AT_ONCE);
+        let mut all = Vec::with_capacity(texts.len());
+        while let Some((found, tally)) = answers.next().await {
+            // Sums of costs are taken in the order of the questions, and come out the same again.
+            self.tally.join(&tally);
+            all.push(found.map_err(|why| dreamer.unfinished(&why))?);
+        }
+        Ok(all)
     }
 }
 
