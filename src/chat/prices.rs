@@ -149,6 +149,15 @@ impl Price {
         })
     }
 
+    /// Dollars one answer of so many tokens may come to, where `bytes` were sent.
+    pub fn guess_answer(&self, bytes: usize, tokens: u64) -> Option<f64> {
+        self.cost(&Tokens {
+            input: Some(bytes as u64 / BYTES_A_TOKEN),
+            output: Some(tokens),
+            ..Tokens::default()
+        })
+    }
+
     /// Dollars an attempt may come to that opens with `bytes` and may take `steps`: from a quick one to one that takes
     /// them all.
     pub fn guess_attempt(&self, bytes: usize, steps: u64) -> Option<Range<f64>> {

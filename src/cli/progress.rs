@@ -71,6 +71,20 @@ impl Progress {
                 self.say(&format!("reusing: {}", count(*trials, "trial")));
             }
             Event::StageEnded { .. } => self.bar.finish_and_clear(),
+            Event::Dreaming { sessions, cost } => {
+                let cost = match cost {
+                    Some(it) => format!(
+                        ", which may cost {} to {}",
+                        dollars(it.start),
+                        dollars(it.end)
+                    ),
+                    None => String::new(),
+                };
+                self.say(&format!(
+                    "dreaming over {}{cost}",
+                    count(*sessions, "session")
+                ));
+            }
             Event::Dreamed {
                 sessions,
                 learnings,

@@ -13,7 +13,7 @@ mod rules;
 mod silent;
 mod writing;
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, ops::Range, pin::Pin};
 
 use crate::{
     domain::{dream::Dream, memory::Store, session::Session},
@@ -39,6 +39,11 @@ pub trait Dreamer: Send + Sync {
     /// Whether what it costs can be known, where it costs anything.
     fn is_priced(&self) -> bool {
         true
+    }
+
+    /// Dollars it may cost to dream over these; `None` where nobody can say.
+    fn forecast(&self, _: &[Session], _: &Store) -> Option<Range<f64>> {
+        self.is_repeatable().then_some(0.0..0.0)
     }
 
     /// Looks whether there can be a dream at all, before anything is spent on what it is to be dreamt over.

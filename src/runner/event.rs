@@ -1,5 +1,7 @@
 //! What a run tells its observers; the only thing they get.
 
+use std::ops::Range;
+
 use crate::{
     hosted::Ended,
     runner::{
@@ -42,6 +44,13 @@ pub enum Event {
     StageEnded {
         /// The stage, where it had any trial.
         stage: Option<Stage>,
+    },
+    /// A dream that costs something begins.
+    Dreaming {
+        /// Sessions there are to read.
+        sessions: usize,
+        /// Dollars it may cost, where that can be said.
+        cost: Option<Range<f64>>,
     },
     /// The dream is over.
     Dreamed {

@@ -68,6 +68,12 @@ impl Pace {
         }
     }
 
+    /// Whether something that is no trial and costs no less than this can be paid for; where it cannot, the run is over.
+    pub fn covers(&self, least: f64, what: &str) -> bool {
+        let purse = self.purse.as_ref();
+        purse.is_none_or(|it| it.covers(least, what))
+    }
+
     /// Counts something that is no trial against the bound; `None` where nobody says what it cost.
     pub fn pay(&self, dollars: Option<f64>) {
         if let Some(purse) = &self.purse {

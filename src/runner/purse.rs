@@ -128,6 +128,21 @@ impl Purse {
         }
     }
 
+    /// Whether something that is no trial can be paid for, if it costs no less than this; where it cannot, the run is over.
+    pub fn covers(&self, least: f64, what: &str) -> bool {
+        let spent = self.spent();
+        let is_covered = spent + least <= self.most;
+        if !is_covered {
+            self.halt.set(Why::Spent(format!(
+                "{} of the {} allowed are spent, and {what} costs {} or more",
+                dollars(spent),
+                dollars(self.most),
+                dollars(least)
+            )));
+        }
+        is_covered
+    }
+
     /// Dollars spent so far.
     pub fn spent(&self) -> f64 {
         self.state().spent

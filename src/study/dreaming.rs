@@ -1,6 +1,9 @@
 //! The dream of a run: dreamt once, and kept whole where the dreamer would not dream the same again.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +56,9 @@ pub(super) async fn dream_over(
     let dream = match kept(folder, &over)? {
         Some(dream) => dream,
         None => {
+            if is_costly && !can_pay(asked, &sessions, pace, observe) {
+                return Ok(None);
+            }
             let dream = match asked.dreamer.dream(&sessions, store).await {
                 // Whoever was told to stop has done so.
                 Err(fault) if fault.kind() == ErrorKind::Outside && was_asked_to_stop(pace) => {
@@ -72,6 +78,23 @@ pub(super) async fn dream_over(
         learnings: memory::learnings(&dream.store).learnings.len(),
     });
     Ok(Some(dream))
+}
+
+/// Tells that a dream begins, and what it may cost; `false` where too little is left for it.
+fn can_pay(
+    asked: &Asked,
+    sessions: &[Session],
+    pace: &Pace,
+    observe: &mut (dyn FnMut(&Event) + Send),
+) -> bool {
+    let cost = asked.dreamer.forecast(sessions, &asked.suite.memory);
+    let is_covered = |it: &Range<f64>| pace.covers(it.start, "the dream");
+    if !cost.as_ref().is_none_or(is_covered) {
+        return false;
+    }
+    let sessions = sessions.len();
+    observe(&Event::Dreaming { sessions, cost });
+    true
 }
 
 /// Looks whether there can be a dream, before practice is spent on it.

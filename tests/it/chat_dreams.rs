@@ -387,3 +387,45 @@ fn dream_names_a_model_on_the_command_line() {
     assert_eq!(said.code, Some(2));
     assert!(!place.join("other").exists());
 }
+
+#[test]
+fn a_dream_begins_only_where_the_purse_can_pay_for_it() {
+    let server = Server::start(|seen, _| match asks(seen) {
+        Asks::Agent => clerk(seen),
+        Asks::Judge => honest(seen),
+        Asks::Dreamer => dreams(seen),
+    });
+    let folder = TemporaryFolder::create("dreams").unwrap();
+    let place = folder.path();
+    fs::create_dir(place.join("suite")).unwrap();
+    write_suite(&place.join("suite"), 4, 8);
+    fs::write(place.join("suite/memory/notes.md"), STALE).unwrap();
+    let table =
+        "[\"anthropic:m\"]\nprice = { input = 1, output = 1, cache_read = 1, cache_write = 1 }\n";
+    fs::write(place.join("models.toml"), table).unwrap();
+    let run = |words: &[&str]| {
+        let mut command = command(place, words);
+        command.env("ANTHROPIC_API_KEY", "sk-test");
+        end(command.spawn().unwrap())
+    };
+    let usual = "run suite --agent anthropic:m --judge anthropic:m --dreamer anthropic:m --models models.toml --repeats 1 \
+                 --pairs 0 --out run --base-url";
+    let words: Vec<&str> = usual.split(' ').chain([server.address.as_str()]).collect();
+    let plan = run(&[&words[..], &["--plan"]].concat());
+    assert!(
+        plan.answer.contains("\n           the dream about $0.00"),
+        "{}",
+        plan.answer
+    );
+    let cut = run(&[&words[..], &["--max-cost", "0.003"]].concat());
+    assert_eq!(cut.code, Some(5), "{}", cut.talk);
+    let told = "of the $0.0030 allowed are spent, and the dream costs $0.00";
+    assert!(cut.talk.contains(told), "{}", cut.talk);
+    let is_dream = |it: &Seen| asks(it) == Asks::Dreamer;
+    assert!(!server.seen().iter().any(is_dream));
+    let whole = run(&["run", "--resume", "run", "--max-cost", "1"]);
+    assert_eq!(whole.code, Some(0), "{}", whole.talk);
+    let told = "dreaming over 8 sessions, which may cost $0.00";
+    assert!(whole.talk.contains(told), "{}", whole.talk);
+    assert!(server.seen().iter().any(is_dream));
+}

@@ -2,9 +2,16 @@
 
 use std::{ops::Range, sync::Arc};
 
+use serde_json::json;
+
 use crate::{
     cli::commands::reach::names_model,
-    domain::{id::ArmName, memory::Store, task::Split},
+    domain::{
+        id::ArmName,
+        memory::Store,
+        session::{Session, SessionStart},
+        task::{Split, Task},
+    },
     error::{Error, Result, count, dollars},
     formats::memory::learnings,
     runner::{bench::Bench, plan::PlannedTrial},
@@ -13,6 +20,10 @@ use crate::{
         plan::{Amount, Roster, practice, replay},
     },
 };
+
+/// What a guess takes for granted: calls of a quick session, characters of a call with its result.
+const FEW_CALLS: u32 = 4;
+const CHARACTERS_OF_A_CALL: usize = 300;
 
 /// What a run would play.
 ///
@@ -142,6 +153,42 @@ fn of_judging(asked: &Asked, trials: &[PlannedTrial]) -> Option<Range<f64>> {
     mean(tasks.map(|it| judge.forecast(it)))
 }
 
+/// Dollars the dream may cost, from sessions of few calls to sessions that take every step.
+fn of_the_dream(asked: &Asked) -> Option<Range<f64>> {
+    let of = |calls: &dyn Fn(u32) -> u32| {
+        let tasks = asked.suite.split(Split::Practice);
+        let sessions: Vec<Session> = tasks
+            .map(|(_, task)| likely(task, calls(task.brief.limits.steps)))
+            .collect();
+        let repeats = asked.amount.practice_repeats as usize;
+        asked
+            .dreamer
+            .forecast(&vec![sessions; repeats].concat(), &asked.suite.memory)
+    };
+    Some(of(&|steps| steps.min(FEW_CALLS))?.start..of(&|steps| steps)?.end)
+}
+
+/// A session of so many calls, as long as one may be.
+fn likely(task: &Task, calls: u32) -> Session {
+    let said = |kind: &str, text: &str| json!({"type": kind, "content": text});
+    let call = said("agent.message", &"x".repeat(CHARACTERS_OF_A_CALL));
+    let mut events = vec![said("user.message", &task.brief.prompt)];
+    events.extend(vec![call; calls as usize]);
+    let start = SessionStart {
+        session: String::new(),
+        task: task.id.to_string(),
+        role: String::new(),
+        arm: String::new(),
+        agent: String::new(),
+        setup: Vec::new(),
+    };
+    Session {
+        start,
+        events,
+        outcome: None,
+    }
+}
+
 /// The mean of both ends; `None` where there is nothing, or any part is unknown.
 fn mean(parts: impl ExactSizeIterator<Item = Option<Range<f64>>>) -> Option<Range<f64>> {
     let count = parts.len() as f64;
@@ -194,7 +241,15 @@ fn cost(asked: &Asked, bench: &Bench, sample: &[PlannedTrial], trials: usize) ->
         }
     };
     if has_dream {
-        told.push_str("\n           what the dream costs comes on top, and is known once the sessions are there to read");
+        told.push_str("\n           ");
+        told.push_str(&match of_the_dream(asked) {
+            Some(cost) => format!(
+                "the dream about {} to {} on top; it is told again once the sessions are there to read",
+                dollars(cost.start),
+                dollars(cost.end)
+            ),
+            None => "what the dream costs comes on top; nobody can say before it is dreamt".to_owned(),
+        });
     }
     told
 }

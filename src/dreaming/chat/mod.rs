@@ -3,11 +3,15 @@
 
 mod answer;
 mod drafts;
+mod forecast;
 mod lessons;
 mod review;
 mod telling;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use futures_util::{StreamExt, stream};
 
@@ -173,6 +177,11 @@ impl Dreamer for ChatDreamer {
     fn is_priced(&self) -> bool {
         let choice = self.model.choice();
         choice.prices.of(&choice.model).is_some()
+    }
+
+    fn forecast(&self, sessions: &[Session], store: &Store) -> Option<Range<f64>> {
+        let choice = self.model.choice();
+        forecast::forecast(choice.prices.of(&choice.model)?, sessions, store)
     }
 
     fn dream<'a>(&'a self, sessions: &'a [Session], store: &'a Store) -> Boxed<'a> {
