@@ -423,33 +423,22 @@ impl Bench {
             judge,
         } = fared;
         let (stop, usage) = (attempt.stop, attempt.usage);
-        let grade = match grade {
-            Ok(grade) => grade,
-            // The work was done and paid for, although nobody could say how it came out.
-            Err(fault) => {
-                let record = Record {
-                    stop: Some(stop),
-                    usage: Some(usage),
-                    judge,
-                    ..self.broken(trial, fault.into())
-                };
-                return (record, None);
-            }
-        };
         let (surfaced, followed) = (attempt.surfaced.clone(), attempt.followed.clone());
         let opened = attempt.opened.clone();
         let frame = self
             .keeps_transcript(trial)
             .then(|| {
+                let grade = grade.as_ref().ok();
                 Frame::of(&strike(&write_session(
-                    &self.session(trial, attempt, &grade),
+                    &self.session(trial, attempt, grade),
                 )))
             })
             .and_then(Result::ok);
         let record = Record {
             stage: trial.stage,
             trial: trial.number,
-            outcome: Outcome::Graded(grade),
+            // Where nobody could say how it came out, the work was done and paid for all the same.
+            outcome: grade.map_or_else(Outcome::Broken, Outcome::Graded),
             stop: Some(stop),
             usage: Some(usage),
             judge,
@@ -463,8 +452,13 @@ impl Bench {
         (record, frame)
     }
 
-    /// The transcript of a trial.
-    pub fn session(&self, trial: &PlannedTrial, attempt: Attempt, grade: &Grade) -> Session {
+    /// The transcript of a trial; it ends without an outcome where nobody could say how the trial came out.
+    pub fn session(
+        &self,
+        trial: &PlannedTrial,
+        attempt: Attempt,
+        grade: Option<&Grade>,
+    ) -> Session {
         let task = &self.suite.tasks[trial.task as usize];
         let arm = self.arm_word(trial);
         let mut events = vec![serde_json::json!({
@@ -488,11 +482,11 @@ impl Bench {
                 setup: task.brief.setup.clone(),
             },
             events,
-            outcome: Some(SessionOutcome {
-                completed: grade.completed,
-                score: grade.score,
-                criteria: grade.criteria.to_vec(),
-                violations: grade.violations.clone(),
+            outcome: grade.map(|it| SessionOutcome {
+                completed: it.completed,
+                score: it.score,
+                criteria: it.criteria.to_vec(),
+                violations: it.violations.clone(),
             }),
         }
     }
@@ -553,7 +547,7 @@ impl Bench {
             .await
             .map_err(|fault| Error::outside(fault.told))?;
         let grade = fared.grade.map_err(Error::outside)?;
-        Ok(self.session(&trial, fared.attempt, &grade))
+        Ok(self.session(&trial, fared.attempt, Some(&grade)))
     }
 }
 

@@ -1,9 +1,12 @@
 //! Rubrics judged by a model behind a server that misbehaves: what it is shown, what it may not be swayed by, and what
 //! becomes of a trial nobody could judge.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use dreameval::{
@@ -16,8 +19,12 @@ use dreameval::{
     dreaming::controls::Control,
     environment::Place,
     files::TemporaryFolder,
+    formats::transcript::read_session,
     promotion::policy::Policy,
-    runner::journal::Record,
+    runner::{
+        journal::Record,
+        transcripts::{self, Library},
+    },
     scoring::{self, Hearing, Judge},
     study::conclusion::conclude,
 };
@@ -263,6 +270,31 @@ fn a_whole_run_with_a_rubric_keeps_the_judge_apart_from_the_agent() {
         ] {
             assert!(!body.contains(word), "{word}: {body}");
         }
+    }
+}
+
+#[test]
+fn work_nobody_could_judge_is_broken_and_its_transcript_can_be_read() {
+    let folder = TemporaryFolder::create("judged").unwrap();
+    write_suite(folder.path(), 2, 6);
+    let server = Server::start(|seen, _| match asks(seen) {
+        Asks::Judge if first_message(seen).contains("client 1 ") => says("Hard to say."),
+        Asks::Judge => honest(seen),
+        _ => clerk(seen),
+    });
+    let judge = Arc::new(Judge::new(patient(&server), 1).unwrap());
+    let asked = asked(folder.path(), &server, Arc::new(Control::Null), Some(judge));
+    let finished = play(&asked, &folder).unwrap();
+    let library = Library::read(&transcripts::path_in(&folder.path().join("run"))).unwrap();
+    let all = finished.practised.iter().chain(&finished.records);
+    let broken: Vec<&Record> = all.filter(|it| it.outcome.completed().is_none()).collect();
+    assert_eq!(broken.len(), 1 + 2 * 3);
+    for record in broken {
+        let kept = library.get(&record.transcript.unwrap()).unwrap();
+        let session = read_session(&kept, Path::new("transcripts")).unwrap();
+        assert_eq!(session.outcome, None);
+        let told = session.events.iter().map(ToString::to_string);
+        assert!(told.collect::<String>().contains("The fee is due"));
     }
 }
 
