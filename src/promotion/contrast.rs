@@ -65,6 +65,15 @@ pub fn absent(baseline: &str, candidate: Option<&str>) -> ContrastVerdict {
     undecided(baseline, Finding::NotRun, says)
 }
 
+/// A contrast with what the dream read, which was not run.
+pub fn without_input(baseline: &str) -> ContrastVerdict {
+    let says = format!(
+        "Not compared with {}, which was not run: so nobody can tell what the dream added to it.",
+        arm_words(baseline)
+    );
+    undecided(baseline, Finding::NotRun, says)
+}
+
 /// A contrast the sequence never came to.
 pub fn untested(compared: &Comparison) -> ContrastVerdict {
     let label = arm_words(&compared.baseline);

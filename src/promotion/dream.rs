@@ -13,19 +13,9 @@ use crate::{
         contrast::{self, ContrastVerdict, Finding},
         figures::{achieved, arm_words},
         policy::Policy,
+        question::Question,
     },
 };
-
-/// What is asked of the evidence, and in which words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Question {
-    /// What helps or does not: `Dreaming`, or the candidate's name.
-    pub subject: String,
-    /// The arm in question.
-    pub candidate: String,
-    /// The arms it must beat, in order.
-    pub baselines: Vec<String>,
-}
 
 /// Whether a dream, or another candidate, helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -72,28 +62,10 @@ pub struct Hurt {
     pub group: GroupDifference,
 }
 
-impl Question {
-    /// The question of a run: the dreamed arm against the policy's baselines.
-    pub fn of_dream(policy: &Policy) -> Self {
-        Self {
-            subject: "Dreaming".to_owned(),
-            candidate: "dreamed".to_owned(),
-            baselines: policy.dream.contrasts.clone(),
-        }
-    }
-
-    /// The question of a comparison: one arm against others, in order.
-    pub fn of_arms(candidate: &str, baselines: &[&str]) -> Self {
-        Self {
-            subject: arm_words(candidate),
-            candidate: candidate.to_owned(),
-            baselines: baselines.iter().map(|it| (*it).to_owned()).collect(),
-        }
-    }
-}
-
 /// Decides on a dream, or on any candidate.
 pub fn decide(evidence: &Evidence, policy: &Policy, question: &Question) -> DreamVerdict {
+    let asked = question;
+    let question = &asked.answerable(evidence);
     let candidate = question.candidate.as_str();
     let is_run = evidence.arms.iter().any(|it| it.arm == candidate);
     let missing = (!is_run).then_some(candidate);
@@ -101,6 +73,7 @@ pub fn decide(evidence: &Evidence, policy: &Policy, question: &Question) -> Drea
     let mut stop: Option<Finding> = None;
     for baseline in &question.baselines {
         let contrast = match (comparison(evidence, &question.candidate, baseline), stop) {
+            (None, _) if is_run && asked.is_input(baseline) => contrast::without_input(baseline),
             (None, _) => contrast::absent(baseline, missing),
             (Some(compared), Some(_)) => contrast::untested(compared),
             (Some(compared), None) => contrast::tested(compared, evidence, policy),
@@ -162,23 +135,20 @@ fn sentence(
     question: &Question,
 ) -> String {
     if evidence.is_all_broken() {
-        let subject = inner(&question.subject);
         return format!(
-            "It is undecided whether {subject} helps: every trial broke, so nothing was measured."
+            "It is undecided whether {} helps: every trial broke, so nothing was measured.",
+            question.inner()
         );
     }
     let compared = deciding
         .and_then(|it| Some((it, comparison(evidence, &question.candidate, &it.baseline)?)));
     let Some((contrast, compared)) = compared else {
-        let subject = inner(&question.subject);
         return format!(
-            "It is undecided whether {subject} helps: there is nothing to compare it with."
+            "It is undecided whether {} helps: there is nothing to compare it with.",
+            question.inner()
         );
     };
-    let who = match arm_words(&compared.candidate) {
-        label if label == question.subject => "it".to_owned(),
-        label => label,
-    };
+    let who = question.candidate_words();
     let did = match compared.outcome.as_str() {
         "score" => "scored",
         _ => "completed",
@@ -218,17 +188,9 @@ fn claim(verdict: DreamWord, deciding: &ContrastVerdict, question: &Question) ->
             };
             format!(
                 "It is undecided whether {} helps{beyond}{because}",
-                inner(subject)
+                question.inner()
             )
         }
-    }
-}
-
-/// A subject inside a sentence: `dreaming`.
-fn inner(subject: &str) -> String {
-    match subject {
-        "Dreaming" => "dreaming".to_owned(),
-        other => other.to_owned(),
     }
 }
 
@@ -325,7 +287,7 @@ mod tests {
         assert_eq!(verdict.verdict, DreamWord::Harms);
         assert_eq!(
             verdict.sentence,
-            "Dreaming did harm: dreamed memory completed 152 of 201 attempts at 67 tasks, no memory 61 of 201 \
+            "Dreamed memory did harm: it completed 152 of 201 attempts at 67 tasks, no memory 61 of 201 \
              (−12 points, 95 % sure of a loss of at least 5.3 points)."
         );
     }
@@ -336,7 +298,7 @@ mod tests {
         assert_eq!(verdict.verdict, DreamWord::Undecided);
         assert_eq!(
             verdict.sentence,
-            "It is undecided whether dreaming helps: dreamed memory completed 152 of 201 attempts at 67 tasks, \
+            "It is undecided whether dreamed memory helps: it completed 152 of 201 attempts at 67 tasks, \
              no memory 61 of 201 (+4 points, 95 % interval −4.1 to +12)."
         );
     }
@@ -369,21 +331,35 @@ mod tests {
         let verdict = decide(&evidence, &Policy::default(), &question());
         assert_eq!(
             verdict.sentence,
-            "It is undecided whether dreaming helps: every trial broke, so nothing was measured."
+            "It is undecided whether dreamed memory helps: every trial broke, so nothing was measured."
         );
     }
 
     #[test]
     fn a_baseline_that_was_not_run_is_named_and_skipped() {
-        let verdict = decided(&[("bare", 0.45)]);
+        let verdict = decided(&[("bare", 0.45), ("stored", 0.31)]);
         assert_eq!(verdict.verdict, DreamWord::Helps);
         assert_eq!(
-            verdict.reasons[0],
-            "Not compared with the store as it was: that arm was not run."
+            verdict.reasons[1],
+            "Not compared with placebo text: that arm was not run."
         );
         assert_eq!(
             decided(&[]).sentence,
             "It is undecided whether dreaming helps: there is nothing to compare it with."
+        );
+    }
+
+    #[test]
+    fn without_the_store_as_it_was_memory_helps_and_nobody_knows_of_the_dream() {
+        let verdict = decided(&[("bare", 0.45)]);
+        assert_eq!(
+            verdict.sentence,
+            "Dreamed memory helped: it completed 152 of 201 attempts at 67 tasks, no memory 61 of 201 \
+             (+45 points, 95 % sure of at least +38)."
+        );
+        assert_eq!(
+            verdict.reasons[0],
+            "Not compared with the store as it was, which was not run: so nobody can tell what the dream added to it."
         );
     }
 
@@ -405,7 +381,7 @@ mod tests {
         evidence.comparisons[0].outcome = "score".into();
         assert_eq!(
             decide(&evidence, &Policy::default(), &question()).sentence,
-            "Dreaming helped: dreamed memory scored 0.76 on average over 201 attempts at 67 tasks, no memory 0.30 on \
+            "Dreamed memory helped: it scored 0.76 on average over 201 attempts at 67 tasks, no memory 0.30 on \
              average over 201 (+45 points, 95 % sure of at least +38)."
         );
     }

@@ -13,6 +13,7 @@ pub mod learning;
 pub mod ledger;
 pub mod objected;
 pub mod policy;
+pub mod question;
 pub mod ruling;
 pub mod screen;
 pub mod selection;

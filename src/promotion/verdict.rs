@@ -9,9 +9,10 @@ use crate::{
     error::count,
     promotion::{
         budget::Budget,
-        dream::{self, DreamVerdict, Question},
+        dream::{self, DreamVerdict},
         learning,
         policy::Policy,
+        question::Question,
         screen::Severity,
     },
 };

@@ -4,8 +4,10 @@ use crate::{
     analysis::evidence::Comparison,
     error::{Result, count},
     promotion::{
-        dream::DreamWord,
+        contrast::Finding,
+        dream::{DreamVerdict, DreamWord},
         figures::{achieved, arm_words, names, points},
+        question::capital,
         verdict::{Cause, LearningVerdict, Verdict},
     },
     report::{
@@ -61,10 +63,17 @@ fn headline(inputs: &Inputs<'_>) -> Headline {
         word: word.to_owned(),
         sentence: dream.sentence.clone(),
         more: match inputs.headline() {
-            Some(_) => Vec::new(),
+            Some(_) => not_run(dream),
             None => dream.reasons.clone(),
         },
     }
+}
+
+/// What the candidate was not compared with, although that was asked.
+fn not_run(dream: &DreamVerdict) -> Vec<String> {
+    let not_run = dream.contrasts.iter();
+    let not_run = not_run.filter(|it| it.finding == Finding::NotRun);
+    not_run.map(|it| it.says.clone()).collect()
 }
 
 /// The questions that can be answered, each with a section that was made.
@@ -235,12 +244,6 @@ fn named(learnings: &[&LearningVerdict]) -> String {
     let quoted = |it: &&LearningVerdict| format!("“{}”", shortened(&it.name, LONGEST_NAME));
     let all: Vec<String> = learnings.iter().map(quoted).collect();
     names(&all, NAMED)
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|it| it.to_uppercase().to_string());
-    first.unwrap_or_default() + letters.as_str()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use crate::{
     analysis::{self, evidence::Evidence},
     domain::{
+        dream::Dream,
         id::ArmName,
         memory::Learning,
         suite::Suite,
@@ -16,8 +17,8 @@ use crate::{
     promotion::{
         budget::Budget,
         calibration::{Bar, Standing},
-        dream::Question,
         policy::Policy,
+        question::Question,
         screen::{Finding, HeldOut, Of, ScreenContext, Voices, screen},
         verdict::{Objection, Verdicts, decide},
     },
@@ -121,7 +122,7 @@ pub fn conclude_over(
     let mut verdicts = decide(
         &evidence,
         policy,
-        &Question::of_dream(policy),
+        &question(asked, &order, policy),
         &objections,
         budget,
     );
@@ -129,6 +130,7 @@ pub fn conclude_over(
         verdicts.withhold(why);
     }
     evidence.warnings.extend(unpractised(finished));
+    evidence.warnings.extend(undreamt(asked, finished));
     let told = judged.iter().flat_map(|it| it.says.iter().cloned());
     evidence.warnings.extend(told);
     verdicts.write_into(&mut evidence);
@@ -140,6 +142,37 @@ pub fn conclude_over(
         findings,
         judged,
     })
+}
+
+/// What is asked: whether the dream helps, or the memory that was given; without either, whether what was named last does.
+fn question(asked: &Asked, order: &[ArmName], policy: &Policy) -> Question {
+    let is_run = |arm: &str| order.iter().any(|it| it.as_str() == arm);
+    let own = asked.extra.last().map(|(name, _)| name.as_str());
+    let other = own.or(is_run("stored").then_some("stored"));
+    match other.filter(|_| !is_run("dreamed")) {
+        Some(candidate) => {
+            let mut baselines = vec!["bare", "stored"];
+            baselines.retain(|it| is_run(it) && *it != candidate);
+            Question::of_arms(candidate, &baselines)
+        }
+        None if asked.memory.is_some() => Question::of_memory(policy),
+        None => Question::of_dream(policy),
+    }
+}
+
+/// That `dreamed` is not what its name says, where nothing was dreamed or the dream changed nothing.
+fn undreamt(asked: &Asked, finished: &Finished) -> Option<String> {
+    finished.candidate?;
+    let is_unchanged = |it: &Dream| it.store == asked.suite.memory;
+    match &finished.dream {
+        None => Some(
+            "nothing was dreamed in this run: what is called dreamed memory is the store that was given".to_owned(),
+        ),
+        Some(dream) if is_unchanged(dream) => {
+            Some("the dream left the store as it was, so nothing here is its doing".to_owned())
+        }
+        Some(_) => None,
+    }
 }
 
 /// That practice trials broke, so that the dream had fewer sessions to read.
@@ -231,7 +264,7 @@ fn contrasts(order: &[ArmName], policy: &Policy) -> Vec<(ArmName, ArmName)> {
         order
             .iter()
             .filter(|name| !known.contains(&name.as_str()))
-            .map(|name| (ArmName::new("bare"), name.clone())),
+            .flat_map(|name| ["bare", "stored"].map(|it| (ArmName::new(it), name.clone()))),
     );
     let mut kept: Vec<(ArmName, ArmName)> = Vec::new();
     for contrast in contrasts {

@@ -164,21 +164,63 @@ fn an_answer_that_cannot_be_written_ends_with_5_and_a_reader_that_has_gone_away_
 #[test]
 fn arms_without_a_dream_are_compared_with_each_other() {
     let folder = folder();
-    let ran = run(
-        folder.path(),
-        &["--arms", "bare,stored", "--out", "run", "-q"],
-    );
+    fs::create_dir(folder.path().join("own")).unwrap();
+    fs::write(folder.path().join("own/notes.md"), "- Seal letters.\n").unwrap();
+    let first = |arms: &str, out: &str| {
+        let ran = run(folder.path(), &["--arms", arms, "--out", out, "-q"]);
+        let first = ran.answer.lines().next().unwrap_or_default().to_owned();
+        let report = fs::read_to_string(folder.path().join(out).join("report.md")).unwrap();
+        (first, report)
+    };
+    let (said, report) = first("bare,stored", "run");
     assert!(
-        ran.answer.contains(" with the store as it was, ")
-            && ran.answer.contains(" with no memory: "),
-        "{}",
-        ran.answer
+        said.contains("the store as it was help") && said.contains(", no memory "),
+        "{said}"
     );
-    let report = fs::read_to_string(folder.path().join("run/report.md")).unwrap();
     assert!(
         report.contains("| the store as it was against no memory |"),
         "{report}"
     );
+    let (said, report) = first("bare,stored,mine=own", "own-run");
+    assert!(said.contains("“mine” helps: it completed "), "{said}");
+    assert!(
+        report.contains("| “mine” against the store as it was |"),
+        "{report}"
+    );
+}
+
+#[test]
+fn memory_that_nobody_dreamed_is_not_said_to_be_a_dream() {
+    let folder = folder();
+    let run = |words: &str| {
+        let words = format!("{words} --arms bare,dreamed -q");
+        run(folder.path(), &words.split(' ').collect::<Vec<_>>())
+    };
+    let copied = run("--dreamer null --out copied");
+    assert!(
+        copied.answer.to_lowercase().contains("dreamed memory help")
+            && copied
+                .answer
+                .contains("nobody can tell what the dream added"),
+        "{}",
+        copied.answer
+    );
+    let given = run("--memory copied/memory/dreamed --out given");
+    assert!(
+        given.answer.to_lowercase().contains("this memory help"),
+        "{}",
+        given.answer
+    );
+    for (out, told) in [
+        ("copied", "the dream left the store as it was"),
+        ("given", "nothing was dreamed in this run"),
+    ] {
+        let report = fs::read_to_string(folder.path().join(out).join("report.md")).unwrap();
+        assert!(
+            report.contains(told) && report.contains("Not compared with the store as it was"),
+            "{report}"
+        );
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::{
     error::{Result, count},
     files,
     promotion::{
-        dream::Question,
+        question::Question,
         verdict::{Verdicts, decide},
     },
     report::{self, Inputs, inputs::RunInfo},
