@@ -17,7 +17,7 @@ use crate::{
         trial::Usage,
     },
     dreaming::{
-        Boxed, Dreamer,
+        Boxed, Dreamer, InVain, Slept,
         changes::{TellsChange, changes},
         past::small,
     },
@@ -72,7 +72,7 @@ struct Bed {
 }
 
 impl ProgramDreamer {
-    async fn sleep(&self, sessions: &[Session], store: &Store) -> Result<Dream> {
+    async fn sleep(&self, sessions: &[Session], store: &Store) -> Slept {
         let room = TemporaryFolder::create("dream")?;
         let bed = Bed::make(room.path(), sessions, store)?;
         let input = json!({
@@ -95,12 +95,14 @@ impl ProgramDreamer {
         let new = read_store(&bed.out)?;
         let says = |it: &Entry| holds_secret(&it.text) || holds_secret(&it.path);
         if let Some(entry) = new.entries.iter().find(|it| says(it)) {
-            return Err(Error::outside(format!(
+            let error = Error::outside(format!(
                 "the store that `{}` wrote holds a key or the value of a variable it was passed, in `{}`",
                 self.program.called(),
                 strike(&entry.path)
             ))
-            .mend("have the dreamer leave keys out of what it writes"));
+            .mend("have the dreamer leave keys out of what it writes");
+            let usage = Some(told.usage);
+            return Err(InVain { error, usage });
         }
         Ok(Dream {
             dreamer: self.name(),
@@ -251,7 +253,7 @@ mod tests {
             seed: 1,
         };
         let old = store(&[("/notes.md", "- one\n- two\n")]);
-        dreamer.dream(&[], &old).await
+        dreamer.dream(&[], &old).await.map_err(|it| it.error)
     }
 
     fn told(dream: &Dream) -> Vec<(Action, &str, &str)> {

@@ -13,7 +13,7 @@ use crate::{
         session::Session,
         trial::Usage,
     },
-    dreaming::{Boxed, Dreamer, Looked, changes::changes, past::small},
+    dreaming::{Boxed, Dreamer, InVain, Looked, Slept, changes::changes, past::small},
     error::{Error, Result, count},
     formats::memory::split_unwritable,
     hosted::{
@@ -71,7 +71,7 @@ impl HostedDreamer {
         })
     }
 
-    async fn sleep(&self, sessions: &[Session], store: &Store) -> Result<Dream> {
+    async fn sleep(&self, sessions: &[Session], store: &Store) -> Slept {
         let (chosen, told) = chosen(sessions)?;
         let ids: Vec<String> = chosen.iter().map(|(id, _)| id.clone()).collect();
         let plan = DreamPlan {
@@ -80,11 +80,10 @@ impl HostedDreamer {
             sessions: &ids,
             store,
         };
-        let dreamt = self
-            .platform
-            .dream(&plan)
-            .await
-            .map_err(|it| it.into_error("the hosted dream did not come about"))?;
+        let dreamt = self.platform.dream(&plan).await.map_err(|it| InVain {
+            usage: it.spent.map(|(spent, seconds)| self.usage(&spent, seconds)),
+            error: it.trouble.into_error("the hosted dream did not come about"),
+        })?;
         let why = format!("by dream {}, {told}", dreamt.id);
         let (written, left_out) = split_unwritable(dreamt.store);
         let mut changes = changes(Vec::new(), store, &written, &why);
@@ -101,9 +100,9 @@ impl HostedDreamer {
         };
         dream.check_untouched()?;
         if dream.input_before != store.digest() {
-            return Err(Error::integrity(
+            return Err(InVain::from(Error::integrity(
                 "the platform dreamt over another store than it was given",
-            ));
+            )));
         }
         self.platform.await_dream(false);
         Ok(dream)
@@ -159,6 +158,10 @@ impl Dreamer for HostedDreamer {
             let allowed = self.platform.may_dream().await;
             allowed.map_err(|it| it.into_error("there can be no hosted dream"))
         })
+    }
+
+    fn has_begun(&self) -> bool {
+        self.platform.has_begun_dream()
     }
 
     fn dream<'a>(&'a self, sessions: &'a [Session], store: &'a Store) -> Boxed<'a> {

@@ -16,12 +16,30 @@ mod writing;
 use std::{future::Future, ops::Range, pin::Pin};
 
 use crate::{
-    domain::{dream::Dream, memory::Store, session::Session},
-    error::Result,
+    domain::{dream::Dream, memory::Store, session::Session, trial::Usage},
+    error::{Error, Result},
 };
 
 /// The future of a dream.
-pub type Boxed<'a> = Pin<Box<dyn Future<Output = Result<Dream>> + Send + 'a>>;
+pub type Boxed<'a> = Pin<Box<dyn Future<Output = Slept> + Send + 'a>>;
+
+/// What comes of a dream.
+pub type Slept = std::result::Result<Dream, InVain>;
+
+/// A dream that came to nothing.
+#[derive(Debug)]
+pub struct InVain {
+    /// Why.
+    pub error: Error,
+    /// What it took all the same, where that is known.
+    pub usage: Option<Usage>,
+}
+
+impl From<Error> for InVain {
+    fn from(error: Error) -> Self {
+        Self { error, usage: None }
+    }
+}
 
 /// The future of a look at whether there can be a dream.
 pub type Looked<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
@@ -52,6 +70,11 @@ pub trait Dreamer: Send + Sync {
     /// There cannot.
     fn look_ahead(&self) -> Looked<'_> {
         Box::pin(async { Ok(()) })
+    }
+
+    /// Whether a dream over the same was begun before and is paid for already.
+    fn has_begun(&self) -> bool {
+        false
     }
 
     /// Dreams once.

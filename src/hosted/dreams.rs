@@ -9,7 +9,10 @@ use crate::{
     draw::Key,
     hosted::{
         Begun, Call, Outcome, Platform, Sought, Trouble, id_at, id_of, lock, own_address,
-        sessions::Spent, stores::INPUT, text_at, tidy::Lying,
+        sessions::{Spent, spent_of},
+        stores::INPUT,
+        text_at,
+        tidy::Lying,
     },
 };
 
@@ -65,6 +68,24 @@ pub struct Dreamt {
     pub seconds: f64,
 }
 
+/// A dream that came to nothing.
+#[derive(Debug)]
+pub struct InVain {
+    /// Why.
+    pub trouble: Trouble,
+    /// What it took all the same, and the seconds waited for it, where it came to an end.
+    pub spent: Option<(Spent, f64)>,
+}
+
+impl From<Trouble> for InVain {
+    fn from(trouble: Trouble) -> Self {
+        Self {
+            trouble,
+            spent: None,
+        }
+    }
+}
+
 /// What a dream is about to be, as its status says.
 enum Phase {
     Completed,
@@ -99,12 +120,17 @@ impl Platform {
         }
     }
 
+    /// Whether a dream is remembered that was begun and not read to its end.
+    pub fn has_begun_dream(&self) -> bool {
+        lock(&self.begun).is_some()
+    }
+
     /// Dreams once. The input store is a copy made for this dream; nothing else on the platform uses it. A dream that
     /// was begun for the same and not read to its end is watched again, and none is asked for.
     ///
     /// # Errors
     /// It could not be asked for, failed, or the run was stopped meanwhile.
-    pub async fn dream(&self, plan: &DreamPlan<'_>) -> Outcome<Dreamt> {
+    pub async fn dream(&self, plan: &DreamPlan<'_>) -> Result<Dreamt, InVain> {
         let (input, made) = match self.begun_before(plan).await? {
             Some(begun) => {
                 self.say("watching the dream that was begun before");
@@ -121,7 +147,10 @@ impl Platform {
             Err(trouble) => {
                 // It is over, and nobody can use it: whoever goes on dreams anew.
                 self.remember(None)?;
-                return Err(trouble);
+                return Err(InVain {
+                    trouble,
+                    spent: Some((spent_in(&dream), seconds)),
+                });
             }
         };
         let dreamt = Dreamt {
@@ -134,7 +163,7 @@ impl Platform {
             input_after: self.export(&input, address).await?,
             // It was held against the plan when it was put, before the dream was asked for.
             input_before: plan.store.clone(),
-            spent: super::sessions::spent_of(dream.get("usage").unwrap_or(&Value::Null)),
+            spent: spent_in(&dream),
             id,
             seconds,
         };
@@ -352,6 +381,11 @@ impl Platform {
         }
         Err(Trouble::Unusable(format!("does not end dream {id}")))
     }
+}
+
+/// What a dream consumed, as it says itself.
+fn spent_in(dream: &Value) -> Spent {
+    spent_of(dream.get("usage").unwrap_or(&Value::Null))
 }
 
 /// The address of a dream's requests.

@@ -69,7 +69,7 @@ impl Pace {
     }
 
     /// Whether something that is no trial and costs no less than this can be paid for; where it cannot, the run is over.
-    pub fn covers(&self, least: f64, what: &str) -> bool {
+    pub fn covers(&self, least: Option<f64>, what: &str) -> bool {
         let purse = self.purse.as_ref();
         purse.is_none_or(|it| it.covers(least, what))
     }

@@ -129,15 +129,18 @@ impl Purse {
     }
 
     /// Whether something that is no trial can be paid for, if it costs no less than this; where it cannot, the run is over.
-    pub fn covers(&self, least: f64, what: &str) -> bool {
+    pub fn covers(&self, least: Option<f64>, what: &str) -> bool {
         let spent = self.spent();
-        let is_covered = spent + least <= self.most;
+        let is_covered = spent < self.most && spent + least.unwrap_or(0.0) <= self.most;
         if !is_covered {
+            let needs = match least {
+                Some(least) => format!("{what} costs {} or more", dollars(least)),
+                None => format!("nothing is left for {what}"),
+            };
             self.halt.set(Why::Spent(format!(
-                "{} of the {} allowed are spent, and {what} costs {} or more",
+                "{} of the {} allowed are spent, and {needs}",
                 dollars(spent),
-                dollars(self.most),
-                dollars(least)
+                dollars(self.most)
             )));
         }
         is_covered

@@ -1,16 +1,14 @@
 //! The dream of a run: dreamt once, and kept whole where the dreamer would not dream the same again.
 
-use std::{
-    ops::Range,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{dream::Dream, halt::Why, id::Digest, session::Session},
+    domain::{dream::Dream, halt::Why, id::Digest, session::Session, trial::Usage},
+    dreaming::InVain,
     error::{Error, ErrorKind, Result, without_place},
-    files,
+    files::{self, Appender},
     formats::{
         memory,
         transcript::{read_session, write_session},
@@ -23,6 +21,9 @@ use crate::{
     },
     study::asked::Asked,
 };
+
+/// The file for dreams that came to nothing, one a line.
+const IN_VAIN: &str = "dreams-in-vain.jsonl";
 
 /// A kept dream and what it was dreamt over.
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,11 +61,15 @@ pub(super) async fn dream_over(
                 return Ok(None);
             }
             let dream = match asked.dreamer.dream(&sessions, store).await {
-                // Whoever was told to stop has done so.
-                Err(fault) if fault.kind() == ErrorKind::Outside && was_asked_to_stop(pace) => {
-                    return Ok(None);
+                Ok(dream) => dream,
+                Err(InVain { error, usage }) => {
+                    if let Some(usage) = usage.filter(|_| is_costly) {
+                        note_in_vain(folder, &usage)?;
+                    }
+                    // Whoever was told to stop has done so.
+                    let is_told = was_asked_to_stop(pace) && error.kind() == ErrorKind::Outside;
+                    return if is_told { Ok(None) } else { Err(error) };
                 }
-                other => other?,
             };
             dream.check_untouched()?;
             if is_costly {
@@ -88,13 +93,40 @@ fn can_pay(
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> bool {
     let cost = asked.dreamer.forecast(sessions, &asked.suite.memory);
-    let is_covered = |it: &Range<f64>| pace.covers(it.start, "the dream");
-    if !cost.as_ref().is_none_or(is_covered) {
+    let least = cost.as_ref().map(|it| it.start);
+    // What was begun is paid for already.
+    if !asked.dreamer.has_begun() && !pace.covers(least, "the dream") {
         return false;
     }
     let sessions = sessions.len();
     observe(&Event::Dreaming { sessions, cost });
     true
+}
+
+/// Notes what a dream took that came to nothing.
+fn note_in_vain(folder: &Path, usage: &Usage) -> Result<()> {
+    let line = serde_json::to_string(usage)
+        .map_err(|fault| Error::bug("what a dream took could not be written").because(fault))?;
+    let mut appender = Appender::open(&folder.join(IN_VAIN))?;
+    appender.append(format!("{line}\n").as_bytes())?;
+    appender.sync()
+}
+
+/// What dreams of this run took that came to nothing, in their order; it counts against the bound. A line a kill has
+/// torn is left out.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn in_vain(folder: &Path, pace: &Pace) -> Result<Vec<Usage>> {
+    let path = folder.join(IN_VAIN);
+    if !files::exists(&path) {
+        return Ok(Vec::new());
+    }
+    let text = files::read_text(&path)?;
+    let lines = text.lines().map(serde_json::from_str);
+    let all: Vec<Usage> = lines.filter_map(std::result::Result::ok).collect();
+    all.iter().for_each(|it| pace.pay(it.cost_usd));
+    Ok(all)
 }
 
 /// Looks whether there can be a dream, before practice is spent on it.

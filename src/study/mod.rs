@@ -20,6 +20,7 @@ use crate::{
         halt::Why,
         id::ArmName,
         memory::{Learning, Store},
+        trial::Usage,
     },
     error::{Error, Result, count},
     files::Lock,
@@ -53,6 +54,8 @@ pub struct Finished {
     pub practised: Vec<Record>,
     /// Attempts that were paid for and played anew, as the run was ended while they were under way.
     pub cut_short: Vec<Record>,
+    /// What dreams took that came to nothing.
+    pub dreamt_in_vain: Vec<Usage>,
     /// The dream, where there was one.
     pub dream: Option<Dream>,
     /// Index of the arm in question.
@@ -123,6 +126,7 @@ async fn play_through(
 ) -> Result<Option<Finished>> {
     let mut journal = Journal::resume(&journal::path_in(folder), &asked.fingerprint())?;
     let cut_short = paid_in_vain(asked, folder, pace)?;
+    let dreamt_in_vain = dreaming::in_vain(folder, pace)?;
     let mut pack = Pack::open(&transcripts::path_in(folder))?;
     let mut bench = bench_of(asked)?;
     let stored = add_store(&mut bench, "stored", asked.suite.memory.clone())?;
@@ -178,6 +182,7 @@ async fn play_through(
         dream,
         candidate: roster.attributed,
         cut_short,
+        dreamt_in_vain,
     }))
 }
 

@@ -212,6 +212,7 @@ impl Lab {
         let asked = asked(Arc::clone(&self.bench.suite), amount, seed);
         let finished = Finished {
             cut_short: Vec::new(),
+            dreamt_in_vain: Vec::new(),
             practised: Vec::new(),
             bench: Arc::new(self.bench),
             trials: trials.into(),

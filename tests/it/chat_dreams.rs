@@ -1,7 +1,14 @@
 //! A language model as a dreamer behind a server that misbehaves: what it leaves, what it rests on, and what becomes of
 //! answers nobody can use.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use dreameval::{
     domain::{
@@ -28,7 +35,7 @@ use crate::{
         Asks, STALE, asked, asks, clerk, dreams, first_message, honest, patient, play, says,
         write_suite,
     },
-    model_server::{Act, INPUT, Seen, Server},
+    model_server::{Act, INPUT, OUTPUT, Seen, Server},
     program::{Said, command, end},
 };
 
@@ -68,7 +75,8 @@ fn stale() -> Store {
 fn dream(server: &Server, sessions: &[Session], instructions: Option<&str>) -> Result<Dream> {
     let dreamer = ChatDreamer::new(patient(server), instructions.map(str::to_owned), 1).unwrap();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(dreamer.dream(sessions, &stale()))
+    let slept = runtime.block_on(dreamer.dream(sessions, &stale()));
+    slept.map_err(|it| it.error)
 }
 
 fn four() -> Vec<Session> {
@@ -388,13 +396,8 @@ fn dream_names_a_model_on_the_command_line() {
     assert!(!place.join("other").exists());
 }
 
-#[test]
-fn a_dream_begins_only_where_the_purse_can_pay_for_it() {
-    let server = Server::start(|seen, _| match asks(seen) {
-        Asks::Agent => clerk(seen),
-        Asks::Judge => honest(seen),
-        Asks::Dreamer => dreams(seen),
-    });
+/// A folder with a suite whose store is stale, and a table of prices.
+fn priced() -> TemporaryFolder {
     let folder = TemporaryFolder::create("dreams").unwrap();
     let place = folder.path();
     fs::create_dir(place.join("suite")).unwrap();
@@ -403,14 +406,78 @@ fn a_dream_begins_only_where_the_purse_can_pay_for_it() {
     let table =
         "[\"anthropic:m\"]\nprice = { input = 1, output = 1, cache_read = 1, cache_write = 1 }\n";
     fs::write(place.join("models.toml"), table).unwrap();
-    let run = |words: &[&str]| {
-        let mut command = command(place, words);
-        command.env("ANTHROPIC_API_KEY", "sk-test");
-        end(command.spawn().unwrap())
-    };
+    folder
+}
+
+fn run_in(folder: &Path, words: &[&str]) -> Said {
+    let mut command = command(folder, words);
+    command.env("ANTHROPIC_API_KEY", "sk-test");
+    end(command.spawn().unwrap())
+}
+
+/// The words of a run with agent, judge and dreamer behind this server.
+fn whole_run(server: &Server) -> String {
     let usual = "run suite --agent anthropic:m --judge anthropic:m --dreamer anthropic:m --models models.toml --repeats 1 \
                  --pairs 0 --out run --base-url";
-    let words: Vec<&str> = usual.split(' ').chain([server.address.as_str()]).collect();
+    format!("{usual} {}", server.address)
+}
+
+#[test]
+fn what_a_dream_took_that_came_to_nothing_is_told_and_counts_against_the_bound() {
+    let is_mended = Arc::new(AtomicBool::new(false));
+    let mended = Arc::clone(&is_mended);
+    let server = Server::start(move |seen, _| match asks(seen) {
+        Asks::Agent => clerk(seen),
+        Asks::Judge => honest(seen),
+        Asks::Dreamer if mended.load(Ordering::Relaxed) => dreams(seen),
+        Asks::Dreamer => says("I had no dream."),
+    });
+    let folder = priced();
+    let run = |words: &[&str]| run_in(folder.path(), words);
+    let words = whole_run(&server);
+    let words: Vec<&str> = words.split(' ').collect();
+    for words in [words, vec!["run", "--resume", "run"]] {
+        let failed = run(&words);
+        assert_eq!(failed.code, Some(5), "{}", failed.talk);
+        assert!(failed.talk.contains("could not finish"), "{}", failed.talk);
+    }
+    let reply = (INPUT + 7 + OUTPUT) as f64 / 1e6;
+    let spent = server.seen().len() as f64 * reply;
+    is_mended.store(true, Ordering::Relaxed);
+    let bound = format!("{}", spent + 0.001);
+    let capped = run(&["run", "--resume", "run", "--max-cost", &bound]);
+    assert_eq!(capped.code, Some(5), "{}", capped.talk);
+    assert!(
+        capped.talk.contains("and the dream costs"),
+        "{}",
+        capped.talk
+    );
+    let whole = run(&["run", "--resume", "run"]);
+    assert_eq!(whole.code, Some(0), "{}", whole.talk);
+    let report = fs::read_to_string(folder.path().join("run/report.md")).unwrap();
+    let row = |who: &str| {
+        let row = report.lines().find(|it| it.contains(who)).unwrap();
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        (cells[2].to_owned(), cells[3].to_owned())
+    };
+    // Two dreams of three answers each that nobody could use.
+    let told = ("2".to_owned(), (6 * (INPUT + 7)).to_string());
+    assert_eq!(row("where a dream came to nothing"), told);
+    let all = server.seen().len() as u64 * (INPUT + 7);
+    assert_eq!(row("All together").1.replace(',', ""), all.to_string());
+}
+
+#[test]
+fn a_dream_begins_only_where_the_purse_can_pay_for_it() {
+    let server = Server::start(|seen, _| match asks(seen) {
+        Asks::Agent => clerk(seen),
+        Asks::Judge => honest(seen),
+        Asks::Dreamer => dreams(seen),
+    });
+    let folder = priced();
+    let run = |words: &[&str]| run_in(folder.path(), words);
+    let words = whole_run(&server);
+    let words: Vec<&str> = words.split(' ').collect();
     let plan = run(&[&words[..], &["--plan"]].concat());
     assert!(
         plan.answer.contains("\n           the dream about $0.00"),

@@ -1,6 +1,6 @@
 //! What a run leaves on the platform when its removal fails, and how that is found again.
 
-use std::{path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use dreameval::{
     domain::{halt::Why, memory::Store},
@@ -235,7 +235,7 @@ fn a_dream_the_platform_says_nothing_of_is_left_and_watched_again_by_the_resume(
 }
 
 #[test]
-fn a_dream_that_failed_is_not_watched_again() {
+fn a_dream_that_failed_is_not_watched_again_and_what_it_took_is_kept() {
     let platform = Setup::new()
         .script(clerk)
         .dream(|_| Dreamt::Failed("timeout".to_owned(), String::new(), [].into()))
@@ -249,6 +249,17 @@ fn a_dream_that_failed_is_not_watched_again() {
                 .is_err()
         );
         assert_eq!(platform.counts().made["dream"], dreams);
+        let kept = fs::read_to_string(folder.path().join("dreams-in-vain.jsonl")).unwrap();
+        let tokens = |line: &str| {
+            let usage: serde_json::Value = serde_json::from_str(line).unwrap();
+            usage["input_tokens"].as_u64()
+        };
+        let tokens: Vec<Option<u64>> = kept.lines().map(tokens).collect();
+        assert_eq!(tokens.len(), dreams);
+        assert!(
+            tokens.iter().all(|it| it.is_some_and(|it| 0 < it)),
+            "{kept}"
+        );
     }
 }
 

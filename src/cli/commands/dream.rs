@@ -86,7 +86,8 @@ fn slept(args: &DreamArgs, sessions: &[Session], store: &Store, halt: &Arc<Halt>
     if names_model(word) {
         let reach = Reach::new(&settle::network(&args.models), word, halt)?;
         let dreamer = reach.dreamer(word, instructions, 1)?;
-        return runtime()?.block_on(dreamer.dream(sessions, store));
+        let slept = runtime()?.block_on(dreamer.dream(sessions, store));
+        return slept.map_err(|it| it.error);
     }
     if !names_hosted(word) {
         settle::check_uninstructed(word, instructions.as_ref())?;
@@ -95,7 +96,8 @@ fn slept(args: &DreamArgs, sessions: &[Session], store: &Store, halt: &Arc<Halt>
             &settle::passed(&args.pass_env)?,
             1,
         )?;
-        return runtime()?.block_on(dreamer.dream(sessions, store));
+        let slept = runtime()?.block_on(dreamer.dream(sessions, store));
+        return slept.map_err(|it| it.error);
     }
     let reach = Reach::new(&settle::network(&args.models), word, halt)?;
     let platform = reach.platform(word)?;
@@ -108,7 +110,7 @@ fn slept(args: &DreamArgs, sessions: &[Session], store: &Store, halt: &Arc<Halt>
         if let Some(told) = tidied(&ended) {
             speech::remark(&told);
         }
-        dream
+        dream.map_err(|it| it.error)
     })
 }
 

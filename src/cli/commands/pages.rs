@@ -303,12 +303,14 @@ fn spending(finished: &Finished) -> Vec<Spending> {
         .map(|it| it.judge)
         .collect();
     let dream = finished.dream.iter().map(|it| it.usage).collect::<Vec<_>>();
+    let in_vain: Vec<_> = finished.dreamt_in_vain.iter().copied().map(Some).collect();
     let mut all: Vec<Spending> = [
         (
             "The agent, practising",
             usages(&mut finished.practised.iter()),
         ),
         ("The dreamer", dream),
+        ("The dreamer, where a dream came to nothing", in_vain),
         (
             "The agent, under the arms",
             replayed(&[Lane::Arms, Lane::Own]),

@@ -11,6 +11,7 @@ mod telling;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use futures_util::{StreamExt, stream};
@@ -25,7 +26,7 @@ use crate::{
         trial::Usage,
     },
     draw::Key,
-    dreaming::{Boxed, Dreamer, changes::complete, curation::Fate, past::small},
+    dreaming::{Boxed, Dreamer, InVain, Slept, changes::complete, curation::Fate, past::small},
     error::{Error, Result, count},
     formats::memory::{learnings, part},
     hosted::dreams::MOST_INSTRUCTIONS,
@@ -71,17 +72,13 @@ impl ChatDreamer {
         })
     }
 
-    async fn sleep(&self, sessions: &[Session], store: &Store) -> Result<Dream> {
+    async fn sleep(&self, sessions: &[Session], store: &Store) -> Slept {
         let mut night = Night {
             dreamer: self,
             tally: Tally::default(),
             asked: 0,
         };
-        let found = night.lessons(sessions).await?;
-        let few = night.few(found).await?;
-        let written = night.drafts(&few, sessions).await?;
-        let old = learnings(store).learnings;
-        let review = night.review(&old, &written).await?;
+        let slept = night.sleep(sessions, store).await;
         let usage = match night.tally.is_empty() {
             // Nobody was asked, so nobody was paid.
             true => Usage {
@@ -90,7 +87,17 @@ impl ChatDreamer {
             },
             false => night.tally.usage(),
         };
-        Ok(self.dream_of(sessions, store, (&few, &written, &review), Some(usage)))
+        match slept {
+            Ok(Found {
+                few,
+                written,
+                review,
+            }) => Ok(self.dream_of(sessions, store, (&few, &written, &review), Some(usage))),
+            Err(error) => Err(InVain {
+                error,
+                usage: Some(usage),
+            }),
+        }
     }
 
     fn unfinished(&self, why: &str) -> Error {
@@ -189,6 +196,13 @@ impl Dreamer for ChatDreamer {
     }
 }
 
+/// What a dream comes to.
+struct Found {
+    few: Vec<Lesson>,
+    written: Vec<Draft>,
+    review: Review,
+}
+
 /// One dream under way.
 struct Night<'a> {
     dreamer: &'a ChatDreamer,
@@ -198,6 +212,19 @@ struct Night<'a> {
 }
 
 impl Night<'_> {
+    async fn sleep(&mut self, sessions: &[Session], store: &Store) -> Result<Found> {
+        let found = self.lessons(sessions).await?;
+        let few = self.few(found).await?;
+        let written = self.drafts(&few, sessions).await?;
+        let old = learnings(store).learnings;
+        let review = self.review(&old, &written).await?;
+        Ok(Found {
+            few,
+            written,
+            review,
+        })
+    }
+
     /// What the sessions teach, batch by batch.
     async fn lessons(&mut self, sessions: &[Session]) -> Result<Vec<Lesson>> {
         let batches = batches(sessions);
@@ -288,7 +315,12 @@ impl Night<'_> {
         };
         let (system, before) = (system.as_str(), self.asked);
         self.asked += texts.len() as u64;
+        // Once one has failed no more are put, and those under way are still counted.
+        let is_over = &AtomicBool::new(false);
         let asking = texts.iter().enumerate().map(|(place, text)| async move {
+            if is_over.load(Ordering::Relaxed) {
+                return None;
+            }
             let address = Key::root(dreamer.seed)
                 .word("dream")
                 .number(before + place as u64);
@@ -302,17 +334,25 @@ impl Night<'_> {
             let found = question
                 .ask(&dreamer.model, &mut tally, |reply| read(place, reply))
                 .await;
-            (found, tally)
+            is_over.fetch_or(found.is_err(), Ordering::Relaxed);
+            Some((found, tally))
         });
         let asking: Vec<_> = asking.collect();
         let mut answers = stream::iter(asking).buffered(AT_ONCE);
-        let mut all = Vec::with_capacity(texts.len());
-        while let Some((found, tally)) = answers.next().await {
+        let mut all = Ok(Vec::with_capacity(texts.len()));
+        while let Some(answer) = answers.next().await {
+            let Some((found, tally)) = answer else {
+                continue;
+            };
             // Sums of costs are taken in the order of the questions, and come out the same again.
             self.tally.join(&tally);
-            all.push(found.map_err(|why| dreamer.unfinished(&why))?);
+            match (found, &mut all) {
+                (Ok(found), Ok(all)) => all.push(found),
+                (Err(why), Ok(_)) => all = Err(dreamer.unfinished(&why)),
+                (_, Err(_)) => {}
+            }
         }
-        Ok(all)
+        all
     }
 }
 
