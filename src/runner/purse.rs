@@ -26,6 +26,8 @@ struct State {
     /// Trials whose cost is known.
     known: u32,
     under_way: u32,
+    /// Dollars it would have taken in all to begin what could not be paid for.
+    needed: Option<f64>,
 }
 
 /// Why a bound cannot be kept.
@@ -79,6 +81,7 @@ impl Purse {
                     return true;
                 }
                 if is_alone {
+                    state.needed = Some(state.spent + state.dearest.unwrap_or(0.0));
                     self.halt.set(Why::Spent(format!(
                         "{} of the {} allowed are spent, which leaves too little for one more trial",
                         dollars(state.spent),
@@ -133,6 +136,7 @@ impl Purse {
         let spent = self.spent();
         let is_covered = spent < self.most && spent + least.unwrap_or(0.0) <= self.most;
         if !is_covered {
+            self.state().needed = Some(spent + least.unwrap_or(0.0));
             let needs = match least {
                 Some(least) => format!("{what} costs {} or more", dollars(least)),
                 None => format!("nothing is left for {what}"),
@@ -144,6 +148,14 @@ impl Purse {
             )));
         }
         is_covered
+    }
+
+    /// A bound with which a run that was ended here goes on for as long again: twice what it needed, in two figures.
+    /// `None` where no bound can be kept.
+    pub fn more(&self) -> Option<f64> {
+        let twice = 2.0 * self.state().needed?.max(self.most);
+        let digit = 10_f64.powf(twice.max(1e-6).log10().floor() - 1.0);
+        Some((twice / digit).ceil() * digit)
     }
 
     /// Dollars spent so far.
@@ -188,6 +200,11 @@ mod tests {
         assert_eq!((purse.spent(), halt.is_set()), (1.0, false));
         assert_eq!(begins(&purse).await, Some(false));
         assert!(matches!(halt.why(), Some(Why::Spent(_))));
+        assert_eq!(
+            purse.more(),
+            Some(2.6),
+            "1 is spent, and one more costs 0.3"
+        );
     }
 
     #[tokio::test]
@@ -200,6 +217,7 @@ mod tests {
             assert_eq!(begins(&purse).await, Some(true), "nothing was answered");
             purse.end(unknown);
             assert_eq!(begins(&purse).await, Some(false));
+            assert_eq!(purse.more(), None);
         }
     }
 

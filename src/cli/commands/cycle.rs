@@ -20,7 +20,11 @@ use crate::{
         progress::Progress,
         speech,
     },
-    domain::{halt::Halt, id::Digest, memory::Store},
+    domain::{
+        halt::{Halt, Why},
+        id::Digest,
+        memory::Store,
+    },
     draw::Key,
     error::{Error, ErrorKind, Result},
     files,
@@ -78,7 +82,13 @@ pub fn cycle(args: &CycleArgs) -> Result<Exit> {
     };
     let Some(played) = played else {
         let (told, exit) = ended_early(&halt);
-        speech::remark(&format!("{told}; the same command goes on with this night"));
+        let with = match (halt.why(), args.bounds.max_cost) {
+            (Some(Why::Spent(_)), Some(_)) => ", with a larger `--max-cost` where that is spent,",
+            _ => "",
+        };
+        speech::remark(&format!(
+            "{told}; the same command{with} goes on with this night"
+        ));
         return Ok(exit);
     };
     let mut pass = Pass {

@@ -76,7 +76,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         speech::remark(&format!(
             "{told}; every finished trial is in the journal\nnext: dreameval run --resume {}{}",
             folder.display(),
-            bound_again(&pace.halt, &args.bounds)
+            bound_again(&pace, args.bounds.max_cost)
         ));
         return Ok(exit);
     };
@@ -228,14 +228,13 @@ pub fn watch(halt: &Arc<Halt>, bounds: &BoundArgs, platform: Option<&Arc<Platfor
 const YEAR: f64 = 366.0 * 86_400.0;
 
 /// What a resumed run must be told again, as bounds are not kept; and when it is of no use to resume.
-fn bound_again(halt: &Halt, bounds: &BoundArgs) -> String {
-    match (halt.why(), bounds.max_cost) {
-        (Some(Why::Spent(_)), Some(dollars)) => {
-            format!(
-                " --max-cost {}\n      the bound is for the whole run; without `--max-cost` there is none",
-                2.0 * dollars
-            )
-        }
+fn bound_again(pace: &Pace, bound: Option<f64>) -> String {
+    let more = pace.purse.as_ref().and_then(|it| it.more());
+    match (pace.halt.why(), bound) {
+        (Some(Why::Spent(_)), Some(_)) => format!(
+            "{}\n      the bound is for the whole run; without `--max-cost` there is none",
+            more.map_or_else(String::new, |it| format!(" --max-cost {}", plain(it)))
+        ),
         (Some(Why::Down(told)), bound) => format!(
             "{}\n      once that is mended; another model, address or program is another run{}",
             bound.map_or_else(String::new, |it| format!(" --max-cost {it}")),
@@ -248,6 +247,13 @@ fn bound_again(halt: &Halt, bounds: &BoundArgs) -> String {
         (_, Some(dollars)) => format!(" --max-cost {dollars}"),
         (_, None) => String::new(),
     }
+}
+
+/// Dollars as one types them: `0.064`, `12`.
+fn plain(dollars: f64) -> String {
+    let text = format!("{dollars:.6}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    text.to_owned()
 }
 
 /// What is said of a run that ended before its last trial, and how the program ends.
