@@ -77,10 +77,7 @@ impl Case<'_> {
     /// What people said: the last word on a learning counts. An approval is for one run; a refusal holds for later runs too.
     fn permission(&self, verdict: &LearningVerdict, ledger: &Ledger) -> Permission {
         let run = self.asked.fingerprint();
-        let is_own = |by: &str| {
-            let plain = |it: &str| it.trim().to_lowercase();
-            self.policy.review.four_eyes && plain(by) == plain(self.by)
-        };
+        let is_own = |by: &str| self.is_own(by);
         let said = ledger.entries().rev().find_map(|it| match it {
             Entry::Approval {
                 run: of,
@@ -104,6 +101,26 @@ impl Case<'_> {
             None if verdict.verdict == Verdict::Promote => Permission::Given,
             None => Permission::Awaited,
         }
+    }
+
+    /// How many approvals of this run are of whoever promotes, where the policy asks for somebody else's.
+    pub fn own_approvals(&self, ledger: &Ledger) -> usize {
+        let run = self.asked.fingerprint();
+        let is_own = |it: &&Entry| match it {
+            Entry::Approval {
+                run: of,
+                approved,
+                by,
+                ..
+            } => *of == run && *approved && self.is_own(by),
+            _ => false,
+        };
+        ledger.entries().filter(is_own).count()
+    }
+
+    fn is_own(&self, by: &str) -> bool {
+        let plain = |it: &str| it.trim().to_lowercase();
+        self.policy.review.four_eyes && plain(by) == plain(self.by)
     }
 
     /// Tells the ledger of the run, its dream and its verdicts, once.

@@ -159,10 +159,11 @@ fn a_manual_policy_waits_for_a_person_who_is_not_the_one_who_promotes() {
     let nameless = desk.review(&["--approve", id]);
     assert_eq!(nameless.code, Some(2), "{}", nameless.talk);
     ok(desk.review(&["--approve", id, "--by", "bob", "--because", "read it"]));
-    desk.promote("bob");
+    let own = desk.promote("bob");
+    assert!(own.contains("1 approval by bob counts"), "{own}");
     assert!(!files::exists(&desk.live()), "who approved may not promote");
     let answer = desk.promote("ann");
-    assert!(answer.starts_with("1 learning"), "{answer}");
+    assert!(answer.starts_with("1 learning is in force"), "{answer}");
     let live = learnings(&read_store(&desk.live()).unwrap()).learnings;
     assert_eq!(live.len(), 1);
     assert_eq!(live[0].id.as_str(), id);
@@ -180,6 +181,20 @@ fn a_store_that_is_not_what_was_evaluated_is_refused() {
     let said = say(place.path(), ["promote", "run", "--to", "live"]);
     assert_eq!(said.code, Some(6), "{}", said.talk);
     assert!(!files::exists(&place.path().join("live")));
+}
+
+#[test]
+fn a_store_with_the_placeholders_of_a_suite_is_not_promoted_to() {
+    let place = TemporaryFolder::create("placeholders").unwrap();
+    let memory = repository().join("scenarios/legal-desk/memory");
+    copy_tree(&memory, &place.path().join("live")).unwrap();
+    for more in [&["--dry-run"][..], &[]] {
+        let words = ["promote", &EVALUATED.run(), "--to", "live"];
+        let said = say(place.path(), words.iter().chain(more));
+        assert_eq!(said.code, Some(4), "{}", said.talk);
+        assert!(said.talk.contains("has placeholders"), "{}", said.talk);
+    }
+    assert!(!place.path().join("live.ledger.jsonl").exists());
 }
 
 #[test]

@@ -320,12 +320,15 @@ fn people_label_a_run_blind_and_the_key_brings_arm_and_judge_back() {
     let folder = TemporaryFolder::create("calibrated").unwrap();
     let folder = folder.path();
     let server = played(folder);
-    expect(
-        folder,
-        "judge labels run --out t.csv --key k.csv --per-arm 30",
-        0,
-        "60 trials to label: t.csv",
+    let words = "judge labels run --out t.csv --key k.csv --per-arm 30";
+    let drawn = say(folder, words.split(' '));
+    assert_eq!(drawn.code, Some(0), "{}", drawn.talk);
+    assert!(
+        drawn.answer.starts_with("60 trials to label: t.csv"),
+        "{}",
+        drawn.answer
     );
+    let (_, next) = drawn.answer.trim().split_once("then dreameval ").unwrap();
     let table = fs::read_to_string(folder.join("t.csv")).unwrap();
     assert!(table.starts_with("item,criterion,text,brief,calls,answer,human\nw001,names the day,The answer names the day.,"));
     for word in ["bare", "dreamed", "autumn"] {
@@ -348,7 +351,12 @@ fn people_label_a_run_blind_and_the_key_brings_arm_and_judge_back() {
     fs::write(folder.join("t.csv"), labelled.join("\n")).unwrap();
     let asked = server.seen().len();
     let words = "judge calibrate --labels t.csv --key k.csv --judge anthropic:m --out c.json";
-    let said = with_server(folder, words, &server);
+    let printed = words.replace(
+        "--out c",
+        &format!("--base-url {} --out calibration", server.address),
+    );
+    assert_eq!(next, printed);
+    let said = say(folder, next.split(' '));
     assert_eq!(said.code, Some(0), "{}", said.talk);
     assert!(
         said.answer
@@ -363,7 +371,7 @@ fn people_label_a_run_blind_and_the_key_brings_arm_and_judge_back() {
     );
     expect(
         folder,
-        &format!("{GATE} --calibration c.json"),
+        &format!("{GATE} --calibration calibration.json"),
         0,
         "of what people found met it agreed on",
     );

@@ -326,7 +326,7 @@ impl Pass<'_> {
         let mut lines = vec![format!("night {}: {did}", self.night.night)];
         lines.push(conclusion.verdicts.dream.sentence.clone());
         if did == "promoted" {
-            lines.push(told(&selection, "are"));
+            lines.push(told(&selection, false));
         }
         lines.push(format!("report: {}", folder.join("report.html").display()));
         lines.push(pin(&self.ledger));

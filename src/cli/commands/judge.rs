@@ -7,6 +7,7 @@ use crate::{
     cli::{
         args::{CalibrateArgs, JudgeAction, JudgeCommandArgs, LabelsArgs},
         commands::{
+            pages::shell_word,
             reach::Reach,
             report::{again, read_run_file},
             runtime, settle,
@@ -27,6 +28,7 @@ use crate::{
     scoring::Judge,
     statistics::{Confidence, CorrectedDifference, Interval, LabelCounts},
     study::{
+        asked::Typed,
         calibrating::{self, Asking},
         labelling::{self, Draw},
     },
@@ -49,7 +51,7 @@ fn labels(args: &LabelsArgs) -> Result<Exit> {
     let runtime = runtime()?;
     let (asked, finished) = again(&file, &args.run, &runtime)?;
     let library = transcripts::library_of(&args.run);
-    let judge = asked.judge.as_ref().map(|it| it.digest()).ok_or_else(|| {
+    let judge = asked.judge.as_deref().ok_or_else(|| {
         Error::usage("nothing in this run was judged")
             .mend("name a run of a suite with `grade.rubric`")
     })?;
@@ -61,17 +63,35 @@ fn labels(args: &LabelsArgs) -> Result<Exit> {
     let blind = runtime.block_on(labelling::draw(
         &finished,
         &draw,
-        (&judge, library.as_ref()),
+        (&judge.digest(), library.as_ref()),
     ))?;
     files::write(&args.out, blind.table.as_bytes())?;
     files::write(&args.key, blind.key.as_bytes())?;
     let (out, key) = (args.out.display(), args.key.display());
     speech::answer(&format!(
         "{} to label: {out}\nkey, for nobody who labels: {key}\nnext: have people write `met` or `not met` under `human`, \
-         then dreameval judge calibrate --labels {out} --key {key} --judge MODEL --out calibration.json",
-        count(blind.works, "trial")
+         then dreameval judge calibrate --labels {out} --key {key}{} --out calibration.json",
+        count(blind.works, "trial"),
+        judge_words(&asked.typed, judge)
     ));
     Ok(Exit::Done)
+}
+
+/// The words that name the judge of a run again.
+fn judge_words(typed: &Typed, judge: &Judge) -> String {
+    let network = &typed.network;
+    let base = judge.model().choice().base_url.as_ref();
+    let base = base.filter(|it| network.base_url.as_ref() == Some(it));
+    let words = [
+        ("judge", typed.judge.clone()),
+        ("judge-votes", typed.judge_votes.map(|it| it.to_string())),
+        ("base-url", base.cloned()),
+        ("models", network.models.clone()),
+    ];
+    let given = words.into_iter().filter_map(|(flag, it)| Some((flag, it?)));
+    given
+        .map(|(flag, it)| format!(" --{flag} {}", shell_word(&it)))
+        .collect()
 }
 
 fn calibrate(args: &CalibrateArgs) -> Result<Exit> {
@@ -99,7 +119,7 @@ fn calibrate(args: &CalibrateArgs) -> Result<Exit> {
             "the judge of this key is another one than `{}`",
             judge.name()
         ))
-        .mend("name the model, votes and address that the run was judged with"));
+        .mend("name the model, votes and address that the run was judged with; `judge labels` printed them"));
     }
     let asking = match (&judge, missing) {
         (Some(judge), 1..) => {

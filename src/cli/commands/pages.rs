@@ -397,7 +397,7 @@ fn reproduce(asked: &Asked) -> String {
 }
 
 /// A word as a shell takes it: in quotes where it holds anything but plain letters.
-fn shell_word(word: &str) -> String {
+pub fn shell_word(word: &str) -> String {
     let is_plain = |it: char| it.is_alphanumeric() || "-_:./,=".contains(it);
     match word.chars().all(is_plain) {
         true => word.to_owned(),

@@ -17,6 +17,7 @@ use crate::{
     domain::memory::Store,
     error::{Error, Result, count},
     files,
+    formats::store_template::check_filled,
     promotion::{
         ledger::{Custody, Entry, Ledger, entry::Done},
         selection::Selection,
@@ -57,7 +58,7 @@ pub fn promote(args: &PromoteArgs) -> Result<Exit> {
     };
     let selection = case.selection(&in_force, &ledger)?;
     if args.dry_run {
-        speech::answer(&told(&selection, "would be"));
+        speech::answer(&told(&selection, true));
         return Ok(Exit::Done);
     }
     case.tell(&mut ledger, &moment())?;
@@ -66,11 +67,12 @@ pub fn promote(args: &PromoteArgs) -> Result<Exit> {
     if is_new {
         write_card(&case, &custody, &ledger, &selection)?;
     }
-    let mut lines = vec![match is_new {
-        true => told(&selection, "are"),
-        false => "nothing changes: what earned its place is in force already".to_owned(),
-    }];
     let waiting = selection.count(Done::Waits);
+    let mut lines = vec![match (is_new, waiting) {
+        (true, _) => told(&selection, false),
+        (false, 0) => "nothing changes: what earned its place is in force already".to_owned(),
+        (false, _) => "nothing changes: what else may come in waits for a person".to_owned(),
+    }];
     if 0 < waiting {
         lines.push(format!(
             "{} for a person: dreameval review {} --to {}{}",
@@ -82,6 +84,15 @@ pub fn promote(args: &PromoteArgs) -> Result<Exit> {
             args.to.display(),
             policy_words(args.policy.as_deref())
         ));
+    }
+    match case.own_approvals(&ledger) {
+        0 => {}
+        own => lines.push(format!(
+            "{} by {} {} only where somebody else promotes: the policy has `review.four_eyes`",
+            count(own, "approval"),
+            args.by,
+            if own == 1 { "counts" } else { "count" }
+        )),
     }
     lines.push(pin(&ledger));
     let objection = conclusion.objection();
@@ -95,7 +106,9 @@ pub fn promote(args: &PromoteArgs) -> Result<Exit> {
 fn opened(args: &PromoteArgs, custody: &Custody) -> Result<(Ledger, Store, bool)> {
     if args.dry_run {
         let ledger = Ledger::read(&custody.ledger_path())?;
-        return Ok((ledger, custody.in_force()?, false));
+        let in_force = custody.in_force()?;
+        check_filled(&in_force, custody.store_path())?;
+        return Ok((ledger, in_force, false));
     }
     let ledger = Ledger::open(&custody.ledger_path())?;
     let (in_force, was_cut) = custody.settle(&ledger)?;
@@ -175,14 +188,17 @@ fn name_of(path: &Path) -> String {
         .map_or_else(String::new, |it| it.to_string_lossy().into_owned())
 }
 
-/// What was done with each learning, in lines.
-pub fn told(selection: &Selection, verb: &str) -> String {
+/// What was done with each learning, or would be, in lines.
+pub fn told(selection: &Selection, would: bool) -> String {
+    let in_force = selection.count(Done::Added) + selection.count(Done::Kept);
+    let verb = match (would, in_force) {
+        (true, _) => "would be",
+        (false, 1) => "is",
+        (false, _) => "are",
+    };
     let mut lines = vec![format!(
         "{} {verb} in force: {} added, {} kept; {} left",
-        count(
-            selection.count(Done::Added) + selection.count(Done::Kept),
-            "learning"
-        ),
+        count(in_force, "learning"),
         selection.count(Done::Added),
         selection.count(Done::Kept),
         selection.count(Done::Left)

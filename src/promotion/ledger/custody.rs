@@ -9,7 +9,10 @@ use crate::{
     domain::{id::Digest, memory::Store},
     error::{Error, Result},
     files::{self, Lock},
-    formats::memory::{check_replace, export_json, learnings, read_store, replace_store},
+    formats::{
+        memory::{check_replace, export_json, learnings, read_store, replace_store},
+        store_template::check_filled,
+    },
     promotion::ledger::{Entry, Ledger, Moment},
 };
 
@@ -175,7 +178,8 @@ impl Custody {
                 Ok((store, true))
             }
             Some((_, to)) => Err(self.strayed(to, &digest)),
-            None => Ok((now, false)),
+            // Nothing is begun with a store that no run could read.
+            None => check_filled(&now, &self.store).map(|()| (now, false)),
         }
     }
 
