@@ -139,7 +139,7 @@ pub fn effect(
     let alike = || {
         let error = error_of([&one, &other], [1.0, 1.0])?;
         let found = corrected_difference(difference, error.value, &all, confidence)?;
-        Some(student(found, error, confidence))
+        Some(found.bounded(error, confidence))
     };
     let by_arm = || {
         let counts = [counts(candidate)?, counts(baseline)?];
@@ -147,7 +147,7 @@ pub fn effect(
         let error = error_of([&one, &other], weights)?;
         let counts = [&counts[0], &counts[1]];
         let found = corrected_difference_by_arm(rates, error.value, counts, confidence)?;
-        Some(student(found, error, confidence))
+        Some(found.bounded(error, confidence))
     };
     Some(JudgedEffect {
         judged: difference,
@@ -184,22 +184,6 @@ fn powered(
         return None;
     }
     prediction_powered(&labelled, &unlabelled, confidence)
-}
-
-/// The interval with the degrees of freedom the tasks leave.
-fn student(
-    found: CorrectedDifference,
-    error: StandardError,
-    confidence: Confidence,
-) -> CorrectedDifference {
-    let whole = StandardError {
-        value: found.standard_error,
-        ..error
-    };
-    CorrectedDifference {
-        interval: whole.interval(found.estimate, confidence),
-        ..found
-    }
 }
 
 /// Whether labels show that the judge errs differently in two arms: the smaller of two two-sided exact p-values, for

@@ -167,10 +167,7 @@ impl Calibration {
             value: corrected.standard_error,
             degrees_of_freedom: found.df?,
         };
-        Some(CorrectedDifference {
-            interval: error.interval(corrected.estimate, Confidence::NINETY_FIVE),
-            ..corrected
-        })
+        Some(corrected.bounded(error, Confidence::NINETY_FIVE))
     }
 }
 

@@ -5,7 +5,9 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::{Confidence, Interval, distributions::normal_upper_quantile, wilson};
+use crate::statistics::{
+    Confidence, Interval, StandardError, distributions::normal_upper_quantile, wilson,
+};
 
 /// More labels of a class than people ever write.
 const MOST: u64 = 1_000_000;
@@ -206,6 +208,25 @@ pub struct CorrectedDifference {
     pub interval: Option<Interval>,
 }
 
+impl CorrectedDifference {
+    /// The same with the interval of an error that has degrees of freedom; as a difference of rates it stays within −1
+    /// to 1.
+    pub fn bounded(self, error: StandardError, confidence: Confidence) -> Self {
+        let whole = StandardError {
+            value: self.standard_error,
+            ..error
+        };
+        let interval = whole.interval(self.estimate, confidence);
+        Self {
+            estimate: self.estimate.clamp(-1.0, 1.0),
+            interval: interval
+                .map(|it| it.within(-1.0, 1.0))
+                .filter(|it| it.low < it.high),
+            ..self
+        }
+    }
+}
+
 /// The true difference behind a judged one with standard error `error`, where the judge errs alike in both arms.
 ///
 /// `None` where the judge is no better than guessing. Source: the difference of two Rogan–Gladen estimates with shared
@@ -371,6 +392,19 @@ mod tests {
         let found = corrected_difference_by_arm([0.6, 0.5], 0.05, [&lenient, &strict], NINETY_FIVE)
             .unwrap();
         assert!((found.estimate - (0.2 - 0.5)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn no_difference_of_rates_leaves_the_range_of_one() {
+        let found = corrected_difference(0.95, 0.05, &counts(45, 50, 50, 50), NINETY_FIVE).unwrap();
+        let error = StandardError {
+            value: found.standard_error,
+            degrees_of_freedom: 20.0,
+        };
+        let bounded = found.bounded(error, NINETY_FIVE);
+        assert!(1.0 < found.estimate && bounded.estimate == 1.0);
+        let (before, after) = (found.interval.unwrap(), bounded.interval.unwrap());
+        assert!(1.0 < before.high && after.high == 1.0 && after.low < before.low);
     }
 
     #[test]
