@@ -52,9 +52,16 @@ pub fn read_sheet(bytes: &[u8], path: &Path) -> Result<Sheet> {
         columns,
         rows: Vec::new(),
     };
+    let (mut line, mut counted) = (1, 0);
     for record in reader.records() {
         let record = record.map_err(|fault| unreadable(&fault, path))?;
-        let line = record.position().map_or(0, |it| it.line() as usize);
+        // The reader puts a row's beginning before the line end of the row above it, or before blank lines.
+        let begins = record.position().map_or(counted, |it| it.byte() as usize);
+        let begins = begins.min(bytes.len());
+        let blank = bytes[begins..].iter();
+        let blank = blank.take_while(|it| b"\r\n".contains(it)).count();
+        line += line_of(&bytes[counted..], begins + blank - counted) - 1;
+        counted = begins + blank;
         if record.len() != sheet.columns.len() {
             return Err(Error::input(format!(
                 "this row has {}, the header has {}",
@@ -177,6 +184,16 @@ mod tests {
                 cells: vec!["a".into(), "x, y".into()]
             }]
         );
+    }
+
+    #[test]
+    fn lines_are_those_an_editor_shows() {
+        let lines = |text: &str| -> Vec<usize> {
+            let sheet = read_sheet(text.as_bytes(), Path::new("t.csv")).unwrap();
+            sheet.rows.iter().map(|it| it.line).collect()
+        };
+        assert_eq!(lines("a,b\r\n1,2\r\n3,\"x\r\ny\"\r\n5,6\r\n"), [2, 3, 5]);
+        assert_eq!(lines("\u{feff}a,b\n1,2\n\n\n3,4\n"), [2, 5]);
     }
 
     #[test]

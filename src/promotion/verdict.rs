@@ -269,7 +269,8 @@ fn tally(learnings: &[LearningVerdict]) -> String {
     .map(|(verdict, word)| format!("{} {word}", number(verdict)))
     .collect();
     let promoted = number(Verdict::Promote);
-    let earn = if promoted == 1 { "earns" } else { "earn" };
+    let is_one = promoted == 1 || learnings.len() == 1;
+    let earn = if is_one { "earns" } else { "earn" };
     let all = count(learnings.len(), "learning");
     match (learnings.is_empty(), others.is_empty()) {
         (true, _) => String::new(),

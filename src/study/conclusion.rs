@@ -178,6 +178,11 @@ fn undreamt(asked: &Asked, finished: &Finished) -> Option<String> {
 /// That practice trials broke, so that the dream had fewer sessions to read.
 fn unpractised(finished: &Finished) -> Option<String> {
     let all = finished.practised.len();
+    if finished.dream.is_some() && all == 0 {
+        return Some(
+            "the suite has no practice tasks, so the dream had no sessions to read".to_owned(),
+        );
+    }
     let is_broken = |it: &&Record| it.outcome.completed().is_none();
     let broken = finished.practised.iter().filter(is_broken).count();
     (0 < broken).then(|| {

@@ -43,6 +43,7 @@ fn a_wrong_command_line_ends_with_2_and_says_so_on_stderr() {
         vec!["run", "x", "--repeats", "0"],
         vec!["run", "--resume", "x", "--seed", "3"],
         vec!["compare", "t.csv", "--baseline", "a"],
+        vec!["compare", "t.csv", "--baseline", "a", "--candidate", "a"],
     ] {
         let said = say(folder.path(), &arguments);
         assert_eq!(

@@ -459,6 +459,30 @@ fn documented(folder: &TemporaryFolder) -> std::path::PathBuf {
 }
 
 #[test]
+fn every_grader_of_the_documentation_is_read() {
+    let folder = TemporaryFolder::create("documented").unwrap();
+    let page = fs::read_to_string(repository().join("docs/graders.md")).unwrap();
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (graders, _) = rest.split_once("```").unwrap();
+    let head = "format = 1\nname = \"x\"\nabout = \"x\"\nlimits = { steps = 5 }\n\
+                environment.workspace = { files = \"files/\" }\nmemory = \"memory/\"\n\n[[role]]\nname = \"clerk\"\n";
+    let mut suite = head.to_owned();
+    for (number, grade) in graders.lines().enumerate() {
+        suite.push_str(&format!(
+            "\n[[task]]\nid = \"t{number}\"\nfamily = \"t{number}\"\nsplit = \"test\"\nrole = \"clerk\"\n\
+             prompt = \"x\"\nvalues = {{ day = \"1 June\", total = \"3\" }}\n{grade}\n"
+        ));
+    }
+    for name in ["files", "memory"] {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
+        fs::write(folder.path().join(name).join("a.md"), "- x\n").unwrap();
+    }
+    fs::write(folder.path().join("suite.toml"), suite).unwrap();
+    let read = load_suite(folder.path(), None).unwrap();
+    assert_eq!(read.tasks.len(), 11);
+}
+
+#[test]
 fn the_suite_of_the_documentation_plays_as_it_says() {
     let folder = TemporaryFolder::create("documented").unwrap();
     let server = Server::start(|seen, _| Act::json(200, &clerk(seen)));

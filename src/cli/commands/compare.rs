@@ -15,7 +15,7 @@ use crate::{
         speech,
     },
     domain::id::ArmName,
-    error::{Result, count},
+    error::{Error, Result, count},
     files,
     promotion::{
         question::Question,
@@ -29,6 +29,13 @@ const LARGEST: u64 = 4 << 30;
 
 /// Compares two arms of some tables and writes a report.
 pub fn compare(args: &CompareArgs) -> Result<Exit> {
+    if args.baseline == args.candidate {
+        return Err(Error::usage(format!(
+            "`{}` is named as `--baseline` and as `--candidate`",
+            args.baseline
+        ))
+        .mend("name two arms"));
+    }
     let policy = settle::policy(args.policy.as_deref())?;
     let reading = Reading::new(&args.map, &args.filters)?;
     let tables: Vec<Table> = args

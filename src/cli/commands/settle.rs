@@ -294,7 +294,11 @@ fn fitting_agent(
                     "embedded" | "forager" => {
                         "name a model or a program: `--agent anthropic:MODEL`, `openai:MODEL` or `command:PROGRAM`"
                     }
-                    _ => "name another suite, or play this one with `--agent embedded`",
+                    _ if suite.world().is_some() => {
+                        "name another suite, or play this one with `--agent embedded`"
+                    }
+                    _ => "name another suite, or play this one with a model or a program: `--agent anthropic:MODEL`, \
+                          `openai:MODEL` or `command:PROGRAM`",
                 }),
         ),
     }
@@ -496,7 +500,7 @@ pub fn passed(names: &[String]) -> Result<Vec<String>> {
             return Err(Error::usage(format!(
                 "the environment variable `{name}` is not set, so it cannot be passed on"
             ))
-            .mend("set it, or leave out `--pass-env`"));
+            .mend("set it, or take its name out of `--pass-env` or of `pass_env` in the suite"));
         }
     }
     Ok(passed)

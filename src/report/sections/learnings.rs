@@ -75,7 +75,7 @@ pub fn kept(inputs: &Inputs<'_>) -> Result<Option<Section>> {
     let mut lead = vec![
         inputs.verdicts.tally.clone(),
         format!(
-            "A learning stays when its gain is sure, also with all {} tested together, and worth its words: {} or more. \
+            "A learning stays when its gain is sure, also with {} tested together, and worth its words: {} or more. \
              The effect is what a learning adds on the tasks it applies to, measured in {} of attempts with random \
              halves of the learnings.",
             count(inputs.verdicts.learnings.len(), "learning"),

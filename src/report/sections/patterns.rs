@@ -23,7 +23,7 @@ pub fn section(inputs: &Inputs<'_>) -> Option<Section> {
         .count();
     let lead = vec![
         format!(
-            "The dream read {} and saw {} again and again; {answered} of them are answered by a learning.",
+            "The dream read {} and saw {} again and again; a learning answers {answered} of them.",
             count(dream.sessions as usize, "session"),
             count(dream.patterns.len(), "pattern"),
         ),
