@@ -178,6 +178,10 @@ fn a_server_that_cannot_be_used_breaks_its_trials_before_a_model_is_asked() {
             r#"["sh", "-c", "echo no luck >&2"]"#,
             "it ended; its last words: no luck",
         ),
+        (
+            r#"["sh", "-c", "echo no $PWD/server.js >&2"]"#,
+            "it ended; its last words: no ./server.js",
+        ),
     ] {
         let folder = TemporaryFolder::create("server").unwrap();
         let (played, asked) = after(changed(&folder, command, new), Vec::new());

@@ -54,8 +54,10 @@ impl Servers {
             match Server::ready(server, folder, ways.get(&server.name), address).await {
                 Ok(ready) => servers.add(ready, &mut names),
                 Err(told) => {
+                    // Its folder is another in each trial, and the reason is the same.
+                    let place = format!("{}/", folder.display());
                     servers.stop().await;
-                    return Err(told);
+                    return Err(told.replace(&place, "./"));
                 }
             }
         }
