@@ -215,6 +215,10 @@ fn cost(asked: &Asked, bench: &Bench, sample: &[PlannedTrial], trials: usize) ->
         (true, ..) => {
             "cost       0 dollars: the embedded agents need no key and no network".to_owned()
         }
+        (_, None, _) if names_model(&asked.typed.agent) => format!(
+            "cost       not known: `{}` has no price here; give it one by `--models FILE`",
+            asked.typed.agent
+        ),
         (_, None, _) => {
             "cost       not known: what the agent spends in each trial is known once it says so"
                 .to_owned()
