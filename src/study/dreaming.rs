@@ -78,6 +78,9 @@ pub(super) async fn dream_over(
             dream
         }
     };
+    if is_costly {
+        pace.pay(dream.usage.and_then(|it| it.cost_usd));
+    }
     observe(&Event::Dreamed {
         sessions: dream.sessions as usize,
         learnings: memory::learnings(&dream.store).learnings.len(),

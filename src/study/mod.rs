@@ -146,11 +146,8 @@ async fn play_through(
         bench = Arc::try_unwrap(practising)
             .map_err(|_| Error::bug("a worker still holds the bench"))?;
         dream = dreaming::dream_over(asked, &records, folder, pace, observe).await?;
-        let Some(dreamt) = &dream else {
+        if dream.is_none() {
             return Ok(None);
-        };
-        if !asked.dreamer.is_repeatable() {
-            pace.pay(dreamt.usage.and_then(|it| it.cost_usd));
         }
         practised = records;
     }

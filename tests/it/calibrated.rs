@@ -315,6 +315,24 @@ fn a_calibrated_judge_gates_and_promotes() {
     );
 }
 
+/// A table with what people say: met is what names the day, but for one slip.
+fn labelled(table: &str) -> String {
+    let labelled: Vec<String> = table
+        .lines()
+        .map(|line| {
+            match (
+                line.strip_suffix(','),
+                line.contains("30 June") && !line.starts_with("w001"),
+            ) {
+                (Some(line), true) => format!("{line},met"),
+                (Some(line), false) => format!("{line},not met"),
+                (None, _) => line.to_owned(),
+            }
+        })
+        .collect();
+    labelled.join("\n")
+}
+
 #[test]
 fn people_label_a_run_blind_and_the_key_brings_arm_and_judge_back() {
     let folder = TemporaryFolder::create("calibrated").unwrap();
@@ -334,21 +352,7 @@ fn people_label_a_run_blind_and_the_key_brings_arm_and_judge_back() {
     for word in ["bare", "dreamed", "autumn"] {
         assert!(!table.contains(word), "{word}");
     }
-    // People find met what names the day, but for one slip.
-    let labelled: Vec<String> = table
-        .lines()
-        .map(|line| {
-            match (
-                line.strip_suffix(','),
-                line.contains("30 June") && !line.starts_with("w001"),
-            ) {
-                (Some(line), true) => format!("{line},met"),
-                (Some(line), false) => format!("{line},not met"),
-                (None, _) => line.to_owned(),
-            }
-        })
-        .collect();
-    fs::write(folder.join("t.csv"), labelled.join("\n")).unwrap();
+    fs::write(folder.join("t.csv"), labelled(&table)).unwrap();
     let asked = server.seen().len();
     let words = "judge calibrate --labels t.csv --key k.csv --judge anthropic:m --out c.json";
     let printed = words.replace(

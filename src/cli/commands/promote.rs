@@ -73,32 +73,41 @@ pub fn promote(args: &PromoteArgs) -> Result<Exit> {
         (false, 0) => "nothing changes: what earned its place is in force already".to_owned(),
         (false, _) => "nothing changes: what else may come in waits for a person".to_owned(),
     }];
-    if 0 < waiting {
-        lines.push(format!(
-            "{} for a person: dreameval review {} --to {}{}",
-            match waiting {
-                1 => "1 learning waits".to_owned(),
-                many => format!("{many} learnings wait"),
-            },
-            run.display(),
-            args.to.display(),
-            policy_words(args.policy.as_deref())
-        ));
-    }
-    match case.own_approvals(&ledger) {
-        0 => {}
-        own => lines.push(format!(
-            "{} by {} {} only where somebody else promotes: the policy has `review.four_eyes`",
-            count(own, "approval"),
-            args.by,
-            if own == 1 { "counts" } else { "count" }
-        )),
-    }
+    lines.extend(awaited(args, run, waiting));
+    lines.extend(own_words(&case, &ledger));
     lines.push(pin(&ledger));
     let objection = conclusion.objection();
     lines.extend(objection.map(|why| format!("no learning was promoted: {why}")));
     speech::answer(&lines.join("\n"));
     Ok(objection.map_or(Exit::Done, |_| Exit::Inconclusive))
+}
+
+/// How many learnings wait for a person, and the command that shows them.
+fn awaited(args: &PromoteArgs, run: &Path, waiting: usize) -> Option<String> {
+    let waits = match waiting {
+        0 => return None,
+        1 => "1 learning waits".to_owned(),
+        many => format!("{many} learnings wait"),
+    };
+    Some(format!(
+        "{waits} for a person: dreameval review {} --to {}{}",
+        run.display(),
+        args.to.display(),
+        policy_words(args.policy.as_deref())
+    ))
+}
+
+/// That approvals of whoever promotes do not count, where the policy asks for somebody else's.
+fn own_words(case: &Case<'_>, ledger: &Ledger) -> Option<String> {
+    let own = case.own_approvals(ledger);
+    (0 < own).then(|| {
+        format!(
+            "{} by {} {} only where somebody else promotes: the policy has `review.four_eyes`",
+            count(own, "approval"),
+            case.by,
+            if own == 1 { "counts" } else { "count" }
+        )
+    })
 }
 
 /// The ledger and the store in force; whether a change that was cut short had to be finished first. Saying what would be
