@@ -249,8 +249,7 @@ impl Platform {
                 self.find(&sought, address).await?
             }
         };
-        let is_of_use = |it: &Value| matches!(phase_of(it), Phase::Completed | Phase::UnderWay);
-        match found.filter(is_of_use) {
+        match found {
             Some(dream) => Ok(Some((begun.input, dream))),
             None => {
                 self.remember(None)?;

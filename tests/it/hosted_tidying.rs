@@ -235,6 +235,34 @@ fn a_dream_the_platform_says_nothing_of_is_left_and_watched_again_by_the_resume(
 }
 
 #[test]
+fn a_dream_that_failed_while_nobody_watched_is_told_and_counted_once() {
+    let platform = Setup::new()
+        .script(clerk)
+        .pace(|pace| pace.dream = [0, 0, 0])
+        .dream(|_| Dreamt::Failed("timeout".to_owned(), String::new(), [].into()))
+        .start();
+    let folder = TemporaryFolder::create("hosted").unwrap();
+    let away = Fault::Answer(503, Vec::new(), "{}".to_owned());
+    platform.misbehave(When::next("GET", "/v1/dreams/").times(9999), away);
+    let ran = Set::of(&platform.address).run(folder.path());
+    assert!(ran.error().contains("which may go on"));
+    platform.mend();
+    let in_vain = || {
+        let kept = fs::read_to_string(folder.path().join("dreams-in-vain.jsonl"));
+        kept.map_or(0, |it| it.lines().count())
+    };
+    assert_eq!(in_vain(), 0);
+    for dreams in 1..=2 {
+        let told = Set::of(&platform.address).run(folder.path()).error();
+        assert!(told.contains("failed dream"), "{told}");
+        assert_eq!(
+            (platform.counts().made["dream"], in_vain()),
+            (dreams, dreams)
+        );
+    }
+}
+
+#[test]
 fn a_dream_that_failed_is_not_watched_again_and_what_it_took_is_kept() {
     let platform = Setup::new()
         .script(clerk)
