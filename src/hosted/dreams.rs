@@ -9,10 +9,7 @@ use crate::{
     draw::Key,
     hosted::{
         Begun, Call, Outcome, Platform, Sought, Trouble, id_at, id_of, lock, own_address,
-        sessions::{Spent, spent_of},
-        stores::INPUT,
-        text_at,
-        tidy::Lying,
+        sessions::Spent, stores::INPUT, text_at, tidy::Lying,
     },
 };
 
@@ -384,7 +381,7 @@ impl Platform {
 
 /// What a dream consumed, as it says itself.
 fn spent_in(dream: &Value) -> Spent {
-    spent_of(dream.get("usage").unwrap_or(&Value::Null))
+    Spent::of(dream.get("usage").unwrap_or(&Value::Null))
 }
 
 /// The address of a dream's requests.

@@ -82,6 +82,23 @@ pub struct Spent {
     pub cost_usd: Option<f64>,
 }
 
+impl Spent {
+    /// What a `usage` comes to, of a session, a dream or a request.
+    pub fn of(usage: &Value) -> Self {
+        let written = usage
+            .get("cache_creation")
+            .and_then(Value::as_object)
+            .map(|by_age: &Map<String, Value>| by_age.values().filter_map(Value::as_u64).sum());
+        Self {
+            input: number_at(usage, "/input_tokens"),
+            output: number_at(usage, "/output_tokens"),
+            cache_read: number_at(usage, "/cache_read_input_tokens"),
+            cache_write: number_at(usage, "/cache_creation_input_tokens").or(written),
+            cost_usd: usage.get("list_cost").and_then(dollars),
+        }
+    }
+}
+
 impl Platform {
     /// Begins a session. It is running when this returns; its first events are read from its history.
     ///
@@ -275,7 +292,7 @@ impl Platform {
         for tried in 0.. {
             let session = self.ask(&Call::get(&path, running.address)).await?;
             if tried + 1 == LOOKS || !is_busy(&session) {
-                return Ok(spent_of(session.get("usage").unwrap_or(&Value::Null)));
+                return Ok(Spent::of(session.get("usage").unwrap_or(&Value::Null)));
             }
             self.client.wait(pause(tried)).await;
         }
@@ -399,21 +416,6 @@ fn body_of(plan: &Plan<'_>, metadata: &Value) -> Value {
     body
 }
 
-/// What a session's usage comes to.
-pub(super) fn spent_of(usage: &Value) -> Spent {
-    let written = usage
-        .get("cache_creation")
-        .and_then(Value::as_object)
-        .map(|by_age: &Map<String, Value>| by_age.values().filter_map(Value::as_u64).sum());
-    Spent {
-        input: number_at(usage, "/input_tokens"),
-        output: number_at(usage, "/output_tokens"),
-        cache_read: number_at(usage, "/cache_read_input_tokens"),
-        cache_write: number_at(usage, "/cache_creation_input_tokens").or(written),
-        cost_usd: usage.get("list_cost").and_then(dollars),
-    }
-}
-
 /// Dollars of an amount, which is a text that counts cents; `None` for another currency or what is no such text.
 fn dollars(amount: &Value) -> Option<f64> {
     let is_dollars = text_at(amount, "/currency").is_none_or(|it| it == "USD");
@@ -444,7 +446,7 @@ mod tests {
             assert_eq!(of(other), None);
         }
         assert_eq!(dollars(&json!({"amount": "1", "currency": "EUR"})), None);
-        let spent = spent_of(&json!({"input_tokens": 3, "cache_creation":
+        let spent = Spent::of(&json!({"input_tokens": 3, "cache_creation":
             {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 5}}));
         assert_eq!((spent.input, spent.cache_write), (Some(3), Some(7)));
         assert_eq!((spent.output, spent.cost_usd), (None, None));

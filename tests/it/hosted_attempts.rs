@@ -65,6 +65,26 @@ fn a_session_that_says_nothing_ends_when_its_time_is_over_and_so_does_its_record
 }
 
 #[test]
+fn what_a_session_consumed_is_known_from_its_events_where_it_cannot_be_read() {
+    let usage = |fault: Option<Fault>| {
+        let platform = setup().pace(|pace| pace.cents = 3).start();
+        if let Some(fault) = fault {
+            let when = When::next("GET", "/v1/sessions/").parts(3).times(9999);
+            platform.misbehave(when, fault);
+        }
+        let trial = Set::of(&platform.address).trial("stored");
+        let usage = trial.record.usage.unwrap();
+        (usage.input_tokens, usage.output_tokens, usage.cost_usd)
+    };
+    let read = usage(None);
+    assert!(read.0.is_some() && read.2.is_some());
+    let away = Fault::Answer(500, Vec::new(), "{}".to_owned());
+    assert_eq!(usage(Some(away)), read);
+    let empty = Fault::Answer(200, Vec::new(), "{\"status\": \"idle\"}".to_owned());
+    assert_eq!(usage(Some(empty)), read);
+}
+
+#[test]
 fn confirmations_are_given_for_reading_and_for_nothing_else() {
     let (trial, _) = after(vec![
         Step::Ask("read", json!({"file_path": "/x"}), "it says x".to_owned()),

@@ -1,5 +1,6 @@
 //! An agent of the managed-agents platform: its notes lie in a folder it may read, the desk's tools are its own.
 
+mod meter;
 mod talk;
 
 use std::{ops::Range, sync::Arc};

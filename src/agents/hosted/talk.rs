@@ -5,7 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::{
-    agents::{Given, Work, followed::followed, hands::Hands, hosted::READERS, shown::Shown},
+    agents::{
+        Given, Work,
+        followed::followed,
+        hands::Hands,
+        hosted::{READERS, meter::Meter},
+        shown::Shown,
+    },
     chat::ToolCall,
     domain::trial::{Attempt, Stop, Usage},
     hosted::{
@@ -39,6 +45,7 @@ pub(super) struct Talk<'a> {
     last_error: Option<String>,
     /// Results of the platform's own grader, by iteration.
     verdicts: Vec<String>,
+    meter: Meter,
 }
 
 impl<'a> Talk<'a> {
@@ -62,6 +69,7 @@ impl<'a> Talk<'a> {
             words: None,
             last_error: None,
             verdicts: Vec::new(),
+            meter: Meter::default(),
         }
     }
 
@@ -123,6 +131,7 @@ impl<'a> Talk<'a> {
         let is_work = ["user.", "agent.", "span."]
             .iter()
             .any(|it| kind.starts_with(it));
+        self.meter.take(&kind, &event);
         self.has_worked |= is_work || kind == "session.status_running";
         match kind.as_str() {
             "agent.message" => self.words = words(&event),
@@ -249,7 +258,8 @@ impl<'a> Talk<'a> {
 
     /// What it has come to so far.
     pub async fn spent(&self) -> Spent {
-        self.platform.spent(&self.running).await.unwrap_or_default()
+        let read = self.platform.spent(&self.running).await;
+        self.meter.complete(read.unwrap_or_default())
     }
 
     pub fn usage(&self, spent: Spent) -> Usage {

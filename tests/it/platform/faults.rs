@@ -12,6 +12,7 @@ pub struct When {
     number: Option<usize>,
     method: Option<String>,
     path: Option<String>,
+    parts: Option<usize>,
     skip: usize,
     times: usize,
 }
@@ -42,9 +43,16 @@ impl When {
             number: None,
             method: None,
             path: None,
+            parts: None,
             skip: 0,
             times: usize::MAX,
         }
+    }
+
+    /// Only where the path has so many parts: 3 for a thing itself, and not what is below it.
+    pub fn parts(mut self, parts: usize) -> Self {
+        self.parts = Some(parts);
+        self
     }
 
     /// So often.
@@ -61,6 +69,9 @@ impl When {
 
     fn befalls(&mut self, request: &Request, number: usize) -> bool {
         let is_such = self.number.is_none_or(|it| it == number)
+            && self
+                .parts
+                .is_none_or(|it| it == request.path.matches('/').count())
             && self.method.as_ref().is_none_or(|it| *it == request.method)
             && self
                 .path
