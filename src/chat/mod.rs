@@ -365,6 +365,7 @@ impl Model {
             address,
             seconds_left: patience,
             tokens: estimate,
+            heard: None,
         };
         let response = self
             .client

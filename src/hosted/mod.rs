@@ -359,6 +359,7 @@ impl Platform {
             address: call.address,
             seconds_left: call.seconds_left,
             tokens: 0,
+            heard: None,
         };
         let response = self.client.send(&request).await.map_err(trouble)?;
         // An `error` in a body is no sign of one: failed dreams have it, too.

@@ -206,6 +206,7 @@ impl Platform {
             address: running.address,
             seconds_left: Some(left),
             tokens: 0,
+            heard: None,
         };
         match self.client.open(&request).await {
             Ok(Opened::Stream(stream)) => running.stream = Some(*stream),

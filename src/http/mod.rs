@@ -20,6 +20,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{domain::halt::Halt, draw::Key, error::Result, secret::Secret};
 
@@ -171,6 +172,8 @@ pub struct Request<'a> {
     pub seconds_left: Option<f64>,
     /// About how many tokens it will use; 0 where it uses none.
     pub tokens: u64,
+    /// Who hears what else is said on a stream that brings the answer; what was recorded says nothing else.
+    pub heard: Option<&'a UnboundedSender<Value>>,
 }
 
 /// An answer whose body is JSON, or an error's text.
@@ -323,6 +326,7 @@ impl Client {
             address,
             seconds_left: None,
             tokens: 0,
+            heard: None,
         };
         let fresh = || Response {
             status: 200,

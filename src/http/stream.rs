@@ -154,6 +154,7 @@ fn next_of(path: &str, address: Key) -> Request<'_> {
         address,
         seconds_left: None,
         tokens: 0,
+        heard: None,
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     error::{Error, Result},
@@ -248,7 +249,7 @@ impl Wire {
             }
             if is_stream {
                 lines.add(&chunk);
-                answer = answer_among(&mut lines);
+                answer = answer_among(&mut lines, request.heard);
                 // The server may keep the stream open for what nobody waits for.
                 if answer.is_some() {
                     break;
@@ -348,12 +349,17 @@ impl Wire {
 }
 
 /// The answer among the events of a stream that came instead of it: the one with a result or an error.
-fn answer_among(lines: &mut Lines) -> Option<Value> {
+fn answer_among(lines: &mut Lines, heard: Option<&UnboundedSender<Value>>) -> Option<Value> {
     while let Some((_, data)) = lines.next() {
-        let value: Option<Value> = serde_json::from_str(&strike(&data)).ok();
-        let is_answer = |it: &Value| it.get("result").is_some() || it.get("error").is_some();
-        if let Some(value) = value.filter(is_answer) {
+        let Ok(value) = serde_json::from_str::<Value>(&strike(&data)) else {
+            continue;
+        };
+        if value.get("result").is_some() || value.get("error").is_some() {
             return Some(value);
+        }
+        if let Some(heard) = heard {
+            // Nobody listens any more where the caller has given up.
+            let _ = heard.send(value);
         }
     }
     None

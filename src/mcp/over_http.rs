@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::{
     domain::suite::{ServerReach, ToolServer},
@@ -11,6 +12,8 @@ use crate::{
     mcp::{Came, Question, read},
 };
 
+/// Seconds a reply to what a server asks may take.
+const REPLY: f64 = 5.0;
 /// The header that names a session.
 const SESSION: &str = "mcp-session-id";
 
@@ -72,7 +75,7 @@ impl OverHttp {
             false => Repeat::Creation,
         };
         let seconds = question.left.min(question.seconds).max(0.0);
-        let response = match self.send(&body, repeat, seconds).await {
+        let response = match self.heard_out(&body, repeat, seconds).await {
             Ok(response) => response,
             Err(Failure::PastLimit) => {
                 let is_own_limit = question.left <= question.seconds;
@@ -104,10 +107,39 @@ impl OverHttp {
         }
     }
 
+    /// Sends a question, and answers what the server asks before it answers.
+    async fn heard_out(
+        &self,
+        body: &Value,
+        repeat: Repeat,
+        seconds: f64,
+    ) -> Result<Response, Failure> {
+        let (hears, mut heard) = unbounded_channel();
+        let sending = self.send(body, repeat, seconds, Some(&hears));
+        tokio::pin!(sending);
+        loop {
+            let message = tokio::select! {
+                response = &mut sending => return response,
+                Some(message) = heard.recv() => message,
+            };
+            if let Some(reply) = read::reply(&message) {
+                let replied = self.send(&reply, Repeat::Creation, REPLY, None);
+                // The question goes on meanwhile; that a reply was lost shows in its answer.
+                tokio::select! {
+                    response = &mut sending => return response,
+                    _ = replied => {}
+                }
+            }
+        }
+    }
+
     /// Tells it something.
     pub async fn tell(&mut self, method: &str) -> Result<(), String> {
         let body = json!({"jsonrpc": "2.0", "method": method});
-        let response = self.send(&body, Repeat::Freely, 30.0).await.map_err(told)?;
+        let response = self
+            .send(&body, Repeat::Freely, 30.0, None)
+            .await
+            .map_err(told)?;
         match response.status {
             200..=299 => Ok(()),
             status => Err(format!(
@@ -117,7 +149,13 @@ impl OverHttp {
         }
     }
 
-    async fn send(&self, body: &Value, repeat: Repeat, seconds: f64) -> Result<Response, Failure> {
+    async fn send(
+        &self,
+        body: &Value,
+        repeat: Repeat,
+        seconds: f64,
+        heard: Option<&UnboundedSender<Value>>,
+    ) -> Result<Response, Failure> {
         let body = body.to_string();
         let headers = self.headers();
         let request = Request {
@@ -129,6 +167,7 @@ impl OverHttp {
             address: self.address,
             seconds_left: Some(seconds),
             tokens: 0,
+            heard,
         };
         self.client.send(&request).await
     }
@@ -156,6 +195,7 @@ impl OverHttp {
             address: self.address,
             seconds_left: Some(5.0),
             tokens: 0,
+            heard: None,
         };
         let _ = self.client.send(&request).await;
     }

@@ -84,19 +84,9 @@ impl OverPipes {
 
     /// Answers what a server asks: that we are there, and nothing else.
     async fn reply(&mut self, message: &Value, deadline: Instant) {
-        let (Some(id), Some(method)) = (
-            message.get("id").filter(|it| !it.is_null()),
-            message.get("method").and_then(Value::as_str),
-        ) else {
-            return;
-        };
-        let reply = match method {
-            "ping" => json!({"jsonrpc": "2.0", "id": id, "result": {}}),
-            _ => {
-                json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "not done here"}})
-            }
-        };
-        self.program.say(&reply.to_string(), deadline).await;
+        if let Some(reply) = read::reply(message) {
+            self.program.say(&reply.to_string(), deadline).await;
+        }
     }
 
     /// Tells it something.

@@ -96,6 +96,17 @@ pub(super) fn answer(message: &Value, number: u64) -> Option<Came> {
     })
 }
 
+/// What is answered to what a server asks: that we are there, and nothing else; `None` where it asks nothing.
+pub(super) fn reply(message: &Value) -> Option<Value> {
+    let id = message.get("id").filter(|it| !it.is_null())?;
+    Some(match message.get("method").and_then(Value::as_str)? {
+        "ping" => json!({"jsonrpc": "2.0", "id": id, "result": {}}),
+        _ => {
+            json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "not done here"}})
+        }
+    })
+}
+
 /// The text of a result: its texts, and what else it holds by kind and size.
 pub(super) fn called(result: &Value) -> Told {
     let parts = result.get("content").and_then(Value::as_array);

@@ -15,7 +15,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     runtime::Builder,
-    sync::oneshot,
+    sync::{Notify, oneshot},
 };
 
 /// What it does with one request.
@@ -31,6 +31,8 @@ pub enum Act {
     Drip(String),
     /// Sends these events and leaves the stream open.
     Open(String),
+    /// Sends these events, waits to be let on, and sends those.
+    Asks(String, Arc<Notify>, String),
     /// Says nothing at all.
     Hang,
 }
@@ -153,6 +155,15 @@ async fn attend(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Seen>
                     .write_all((head.to_owned() + &events).as_bytes())
                     .await;
                 tokio::time::sleep(Duration::from_secs(30)).await;
+                true
+            }
+            Act::Asks(events, goes_on, rest) => {
+                let head = "HTTP/1.1 200 x\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+                let _ = stream
+                    .write_all((head.to_owned() + &events).as_bytes())
+                    .await;
+                goes_on.notified().await;
+                let _ = stream.write_all(rest.as_bytes()).await;
                 true
             }
             Act::Hang => {

@@ -13,6 +13,7 @@ use dreameval::{
     secret::Secret,
 };
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::{
     model_room::{BOTH, KEY, Room, Set, broken},
@@ -336,6 +337,42 @@ fn a_server_with_an_address_is_recorded_and_played_again_without_a_network_or_a_
     let lines = |it: &[Played]| it.iter().map(|it| it.line.clone()).collect::<Vec<_>>();
     assert_eq!(lines(&again), lines(&played));
     assert_eq!((models.seen().len(), tools.seen().len()), (asked, called));
+}
+
+#[test]
+fn a_server_with_an_address_is_answered_what_it_asks_before_it_answers() {
+    let goes_on = Arc::new(Notify::new());
+    let tools = Server::start(move |seen, _| {
+        if seen.body["method"].is_null() && !seen.body.is_null() {
+            // Two replies, the second of which lets the call go on.
+            if seen.body["id"] == "e-2" {
+                goes_on.notify_one();
+            }
+            return Act::Answer(202, Vec::new(), String::new());
+        }
+        if seen.body["params"]["name"] != "add" {
+            return office(seen);
+        }
+        let asks = |id: &str, method: &str| {
+            format!(
+                "data: {}\n\n",
+                json!({"jsonrpc": "2.0", "id": id, "method": method})
+            )
+        };
+        let result = json!({"content": [{"type": "text", "text": "5"}]});
+        let answer = json!({"jsonrpc": "2.0", "id": seen.body["id"], "result": result});
+        let first = asks("p-1", "ping") + &asks("e-2", "elicitation/create");
+        Act::Asks(first, Arc::clone(&goes_on), format!("data: {answer}\n\n"))
+    });
+    let models = calling(vec![("office_add", json!({}))]);
+    let folder = TemporaryFolder::create("server").unwrap();
+    let played = far_room(&models, &tools, Transport::Live, &folder).first();
+    assert_eq!(broken(&played), "");
+    assert_eq!(models.seen().last().map(results).unwrap(), ["5"]);
+    let replies: Vec<Value> = tools.seen().into_iter().map(|it| it.body).collect();
+    let to = |id: &str| replies.iter().find(|it| it["id"] == id).unwrap().clone();
+    assert_eq!(to("p-1")["result"], json!({}));
+    assert_eq!(to("e-2")["error"]["code"], -32601);
 }
 
 #[test]
