@@ -183,10 +183,16 @@ pub(super) fn reply(body: &Value) -> Result<Reply, String> {
         tokens: tokens(body),
         cost_usd: None,
         ids: Ids::default(),
-        raw: Value::Array(content.clone()),
+        raw: Value::Array(content.iter().filter(|it| !is_blank(it)).cloned().collect()),
         seconds: 0.0,
         lost: 0,
     })
+}
+
+/// A text of nothing but blanks: providers send such, and refuse it where it is sent back.
+fn is_blank(block: &Value) -> bool {
+    let is_text = block.get("type").and_then(Value::as_str) == Some("text");
+    is_text && text_at(block, "/text").is_none_or(|it| it.trim().is_empty())
 }
 
 /// `input_tokens` leaves cached input out already.
@@ -255,6 +261,14 @@ mod tests {
         let content = json!([{"type": "hologram", "x": 1.5}, {"type": "text", "text": "hi"}]);
         let read = reply(&json!({"content": content, "stop_reason": "end_turn"})).unwrap();
         assert_eq!((read.text.as_str(), read.raw), ("hi", content));
+    }
+
+    #[test]
+    fn a_blank_text_is_not_sent_back() {
+        let call = json!({"type": "tool_use", "id": "t", "name": "open", "input": {}});
+        let content = json!([{"type": "text", "text": " "}, call]);
+        let read = reply(&json!({"content": content, "stop_reason": "tool_use"})).unwrap();
+        assert_eq!(read.raw, json!([call]));
     }
 
     #[test]

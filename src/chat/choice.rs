@@ -77,6 +77,8 @@ pub struct Choice {
     pub key_variable: Option<String>,
     /// Most tokens of one reply.
     pub max_tokens: u32,
+    /// Whether that bound goes as `max_completion_tokens` to a server of one's own, as to OpenAI's.
+    pub completion_tokens: bool,
     /// From 0; not sent where `None`, since current models refuse it.
     pub temperature: Option<f64>,
     /// The `anthropic-version`.
@@ -100,6 +102,7 @@ impl Choice {
             key: None,
             key_variable: None,
             max_tokens: 4096,
+            completion_tokens: false,
             temperature: None,
             version: VERSION.to_owned(),
             prices: Prices::known(),
@@ -114,6 +117,9 @@ impl Choice {
         let usual = Self::new(self.provider, "");
         if self.max_tokens != usual.max_tokens {
             name.push_str(&format!(" max_tokens={}", self.max_tokens));
+        }
+        if self.completion_tokens {
+            name.push_str(" completion_tokens");
         }
         if let Some(temperature) = self.temperature {
             name.push_str(&format!(" temperature={temperature}"));

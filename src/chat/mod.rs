@@ -410,11 +410,14 @@ impl Model {
     fn read(&self, response: &Response) -> std::result::Result<Reply, String> {
         let name = self.choice.provider.word();
         if response.is_error() {
-            return Err(format!(
-                "{name} answered {}: {}",
-                response.status,
-                error_told(&response.body)
-            ));
+            let told = error_told(&response.body);
+            let mend = match told.contains("max_completion_tokens") {
+                true if !self.choice.completion_tokens => {
+                    "; `completion_tokens = true` in the table of models says so"
+                }
+                _ => "",
+            };
+            return Err(format!("{name} answered {}: {told}{mend}", response.status));
         }
         let mut reply = match self.choice.provider {
             Provider::Anthropic => anthropic::reply(&response.body),

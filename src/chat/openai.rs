@@ -58,6 +58,7 @@ pub(super) fn body(choice: &Choice, turn: &Turn<'_>) -> serde_json::Result<Strin
         .base_url
         .as_deref()
         .is_none_or(|it| it.trim_end_matches('/') == Provider::OpenAi.address());
+    let is_completion = is_openai || choice.completion_tokens;
     let mut messages = vec![Said::Words {
         content: turn.system,
         role: "system",
@@ -88,8 +89,8 @@ pub(super) fn body(choice: &Choice, turn: &Turn<'_>) -> serde_json::Result<Strin
         },
     });
     serde_json::to_string(&Body {
-        max_completion_tokens: is_openai.then_some(turn.max_tokens),
-        max_tokens: (!is_openai).then_some(turn.max_tokens),
+        max_completion_tokens: is_completion.then_some(turn.max_tokens),
+        max_tokens: (!is_completion).then_some(turn.max_tokens),
         messages,
         model: &choice.model,
         temperature: choice.temperature,
@@ -305,5 +306,15 @@ mod tests {
             max_tokens: 7,
         };
         assert_eq!(written(&choice, &turn)["max_completion_tokens"], 7);
+        let own = Choice {
+            base_url: Some("http://localhost:1".to_owned()),
+            ..choice
+        };
+        assert_eq!(written(&own, &turn)["max_tokens"], 7);
+        let reasoning = Choice {
+            completion_tokens: true,
+            ..own
+        };
+        assert_eq!(written(&reasoning, &turn)["max_completion_tokens"], 7);
     }
 }

@@ -23,6 +23,8 @@ struct Entry {
     /// The environment variable the key stands in.
     key: Option<String>,
     max_tokens: Option<u32>,
+    #[serde(default)]
+    completion_tokens: bool,
     temperature: Option<f64>,
     version: Option<String>,
     requests_per_minute: Option<f64>,
@@ -106,6 +108,7 @@ impl Table {
         choice.base_url = entry.base_url;
         choice.temperature = entry.temperature;
         choice.max_tokens = entry.max_tokens.unwrap_or(choice.max_tokens);
+        choice.completion_tokens = entry.completion_tokens;
         choice.version = entry.version.unwrap_or(choice.version);
         if let Some(price) = entry.price {
             choice.prices.set(model, price);
@@ -172,6 +175,12 @@ impl Entry {
         let is_budget = |it: f64| (0.01..=1e6).contains(&it);
         if self.session_budget_usd.is_some_and(|it| !is_budget(it)) {
             return out_of_range("`session_budget_usd`", "it is at least a cent");
+        }
+        if self.completion_tokens && !model.starts_with(Provider::OpenAi.word()) {
+            return out_of_range(
+                "`completion_tokens`",
+                "only OpenAI-compatible models have it",
+            );
         }
         if self.max_tokens == Some(0) {
             return out_of_range("`max_tokens`", "it is at least 1");
@@ -265,5 +274,7 @@ mod tests {
             let fault = told(&format!("[\"openai:m\"]\n{text}\n"));
             assert!(fault.contains("is out of its range"), "{fault}");
         }
+        let fault = told("[\"anthropic:m\"]\ncompletion_tokens = true\n");
+        assert!(fault.contains("only OpenAI-compatible models"), "{fault}");
     }
 }

@@ -13,6 +13,8 @@ use crate::{
 
 /// How often something is created anew where an answer was lost and nothing was found.
 const CREATIONS: u32 = 6;
+/// How often a listing is looked at for what may have been made: at half a second, and then up to 7.5 seconds.
+const LISTINGS: u32 = 4;
 /// Most pages read of a listing.
 const MOST_PAGES: usize = 10_000;
 
@@ -40,9 +42,9 @@ impl Platform {
         let mut call = Call::post(path, body, address);
         call.repeat = Repeat::Creation;
         let mut last = String::new();
-        for tried in 0..CREATIONS {
+        for _ in 0..CREATIONS {
             let is_doubtful = lock(&self.doubtful).contains(&digest);
-            if is_doubtful && let Some(found) = self.find(sought, address).await? {
+            if is_doubtful && let Some(found) = self.look_for_made(sought, address).await? {
                 lock(&self.doubtful).remove(&digest);
                 return Ok(found);
             }
@@ -56,15 +58,25 @@ impl Platform {
                 }
             }
             lock(&self.doubtful).insert(digest);
-            self.client.wait(pause(tried)).await;
         }
-        match self.find(sought, address).await? {
+        match self.look_for_made(sought, address).await? {
             Some(found) => {
                 lock(&self.doubtful).remove(&digest);
                 Ok(found)
             }
             None => Err(Trouble::Lost(format!("{last} ({CREATIONS} times)"))),
         }
+    }
+
+    /// What may have been made although nobody was told: a listing may show it a while later.
+    async fn look_for_made(&self, sought: &Sought<'_>, address: Key) -> Outcome<Option<Value>> {
+        for tried in 0..LISTINGS {
+            self.client.wait(pause(tried)).await;
+            if let Some(found) = self.find(sought, address).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// The first item of a listing that is the one sought.

@@ -20,9 +20,10 @@ use crate::{
 const LARGEST: usize = 64 << 20;
 
 /// Headers of an answer that anything here reads, beside those of rate limits.
-const READ: [&str; 8] = [
+const READ: [&str; 9] = [
     "content-type",
     "date",
+    "location",
     "mcp-session-id",
     "request-id",
     "retry-after",
@@ -258,7 +259,7 @@ impl Wire {
         }
         let text = String::from_utf8_lossy(&bytes);
         let text = strike(&text);
-        let body = match answer {
+        let body = match answer.or_else(|| elsewhere(status, &headers)) {
             Some(answer) => Ok(answer),
             // Accepted, and nothing to say.
             None if bytes.is_empty() && matches!(status, 202 | 204) => Ok(Value::Null),
@@ -336,6 +337,8 @@ impl Wire {
         if let Some((name, value)) = &self.credential {
             prepared = prepared.header(name, value);
         }
+        // Nothing here unpacks an answer.
+        prepared = prepared.header("accept-encoding", "identity");
         for (name, value) in request.headers {
             prepared = prepared.header(*name, value.as_str());
         }
@@ -346,6 +349,17 @@ impl Wire {
         }
         prepared
     }
+}
+
+/// What an answer that leads elsewhere is taken to say; its query may hold what is nobody's business.
+fn elsewhere(status: u16, headers: &BTreeMap<String, String>) -> Option<Value> {
+    let place = headers.get("location")?.split('?').next()?;
+    (300..400).contains(&status).then(|| {
+        Value::String(format!(
+            "it leads to `{place}`, and no redirect is followed, since it would carry the key there: name that address \
+             itself"
+        ))
+    })
 }
 
 /// The answer among the events of a stream that came instead of it: the one with a result or an error.

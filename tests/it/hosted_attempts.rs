@@ -85,6 +85,20 @@ fn what_a_session_consumed_is_known_from_its_events_where_it_cannot_be_read() {
 }
 
 #[test]
+fn a_session_whose_making_nobody_was_told_of_is_waited_for_in_a_listing_that_lags() {
+    let platform = setup().start();
+    platform.misbehave(
+        When::next("POST", "/v1/sessions").parts(2),
+        Fault::DropAfter,
+    );
+    let nothing = Fault::Answer(200, Vec::new(), "{\"data\": []}".to_owned());
+    platform.misbehave(When::next("GET", "/v1/sessions").parts(2).times(2), nothing);
+    let trial = Set::of(&platform.address).trial("bare");
+    assert_eq!(trial.broken(), "");
+    assert_eq!(platform.counts().made["session"], 1);
+}
+
+#[test]
 fn confirmations_are_given_for_reading_and_for_nothing_else() {
     let (trial, _) = after(vec![
         Step::Ask("read", json!({"file_path": "/x"}), "it says x".to_owned()),

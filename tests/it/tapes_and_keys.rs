@@ -102,9 +102,11 @@ fn a_key_goes_in_its_header_and_nowhere_else() {
 fn a_redirect_is_not_followed_so_that_the_key_goes_nowhere_else() {
     let elsewhere = steady();
     let to = format!("{}/v1/messages", elsewhere.address);
-    let act = Act::Answer(307, vec![("location", to)], "{}".to_owned());
+    let secret = format!("{to}?key=x");
+    let act = Act::Answer(307, vec![("location", secret)], "{}".to_owned());
     let (played, _) = always(Provider::Anthropic, 2, act);
-    assert_eq!(broken(&played), "anthropic answered 307: {}");
+    let told = format!("anthropic answered 307: it leads to `{to}`, and no redirect is followed");
+    assert!(broken(&played).starts_with(&told), "{}", broken(&played));
     assert_eq!(elsewhere.seen().len(), 0);
 }
 
