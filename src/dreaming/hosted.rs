@@ -13,7 +13,7 @@ use crate::{
         session::Session,
         trial::Usage,
     },
-    dreaming::{Boxed, Dreamer, InVain, Looked, Slept, changes::changes, past::small},
+    dreaming::{Boxed, Dreamer, InVain, Looked, Slept, changes::changes, past::small, untouched},
     error::{Error, Result, count},
     formats::memory::split_unwritable,
     hosted::{
@@ -88,7 +88,7 @@ impl HostedDreamer {
         let (written, left_out) = split_unwritable(dreamt.store);
         let mut changes = changes(Vec::new(), store, &written, &why);
         changes.extend(left_out.into_iter().map(unwritten));
-        let dream = Dream {
+        let dream = untouched(Dream {
             dreamer: self.name(),
             changes,
             patterns: Vec::new(),
@@ -97,13 +97,7 @@ impl HostedDreamer {
             input_after: dreamt.input_after.digest(),
             usage: Some(self.usage(&dreamt.spent, dreamt.seconds)),
             store: written,
-        };
-        dream.check_untouched()?;
-        if dream.input_before != store.digest() {
-            return Err(InVain::from(Error::integrity(
-                "the platform dreamt over another store than it was given",
-            )));
-        }
+        })?;
         self.platform.await_dream(false);
         Ok(dream)
     }

@@ -41,6 +41,20 @@ impl From<Error> for InVain {
     }
 }
 
+/// A dream that left its input as it was.
+///
+/// # Errors
+/// It did not, and was paid for all the same.
+pub fn untouched(dream: Dream) -> Slept {
+    match dream.check_untouched() {
+        Ok(()) => Ok(dream),
+        Err(error) => Err(InVain {
+            error,
+            usage: dream.usage,
+        }),
+    }
+}
+
 /// The future of a look at whether there can be a dream.
 pub type Looked<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 

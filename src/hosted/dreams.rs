@@ -139,28 +139,25 @@ impl Platform {
         let id = id_of(&made)?;
         lock(&self.made).dreams.insert(id.clone());
         let (dream, seconds) = self.watch(&id, made, address).await?;
-        let output = match self.output(&id, &input, &dream) {
-            Ok(output) => output,
-            Err(trouble) => {
-                // It is over, and nobody can use it: whoever goes on dreams anew.
-                self.remember(None)?;
-                return Err(InVain {
-                    trouble,
-                    spent: Some((spent_in(&dream), seconds)),
-                });
-            }
+        let spent = spent_in(&dream);
+        // It is over, and nobody can use it: whoever goes on dreams anew.
+        let in_vain = |trouble: Trouble| match self.remember(None) {
+            Ok(()) => InVain {
+                trouble,
+                spent: Some((spent, seconds)),
+            },
+            Err(other) => other.into(),
         };
+        let output = self.output(&id, &input, &dream).map_err(in_vain)?;
         let dreamt = Dreamt {
-            store: self.export(&output, address).await.or_else(|trouble| {
-                if matches!(trouble, Trouble::Unusable(_)) {
-                    self.remember(None)?;
-                }
-                Err(trouble)
-            })?,
+            store: match self.export(&output, address).await {
+                Err(trouble @ Trouble::Unusable(_)) => return Err(in_vain(trouble)),
+                other => other?,
+            },
             input_after: self.export(&input, address).await?,
             // It was held against the plan when it was put, before the dream was asked for.
             input_before: plan.store.clone(),
-            spent: spent_in(&dream),
+            spent,
             id,
             seconds,
         };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{dream::Dream, halt::Why, id::Digest, session::Session, trial::Usage},
-    dreaming::InVain,
+    dreaming::{InVain, untouched},
     error::{Error, ErrorKind, Result, without_place},
     files::{self, Appender},
     formats::{
@@ -60,7 +60,8 @@ pub(super) async fn dream_over(
             if is_costly && !can_pay(asked, &sessions, pace, observe) {
                 return Ok(None);
             }
-            let dream = match asked.dreamer.dream(&sessions, store).await {
+            let slept = asked.dreamer.dream(&sessions, store).await;
+            let dream = match slept.and_then(untouched) {
                 Ok(dream) => dream,
                 Err(InVain { error, usage }) => {
                     if let Some(usage) = usage.filter(|_| is_costly) {
@@ -71,7 +72,6 @@ pub(super) async fn dream_over(
                     return if is_told { Ok(None) } else { Err(error) };
                 }
             };
-            dream.check_untouched()?;
             if is_costly {
                 keep(folder, over, &dream)?;
             }

@@ -154,6 +154,8 @@ fn a_dream_whose_input_changed_is_refused() {
     let folder = TemporaryFolder::create("hosted").unwrap();
     let told = Set::of(&platform.address).run(folder.path()).error();
     assert!(told.contains("changed its input store"), "{told}");
+    let in_vain = std::fs::read_to_string(folder.path().join("dreams-in-vain.jsonl")).unwrap();
+    assert_eq!(in_vain.lines().count(), 1, "it was paid for");
 }
 
 #[test]
