@@ -101,7 +101,7 @@ impl ProgramDreamer {
                 strike(&entry.path)
             ))
             .mend("have the dreamer leave keys out of what it writes");
-            let usage = Some(told.usage);
+            let usage = Some(Box::new(told.usage));
             return Err(InVain { error, usage });
         }
         Ok(Dream {

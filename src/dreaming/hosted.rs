@@ -81,7 +81,9 @@ impl HostedDreamer {
             store,
         };
         let dreamt = self.platform.dream(&plan).await.map_err(|it| InVain {
-            usage: it.spent.map(|(spent, seconds)| self.usage(&spent, seconds)),
+            usage: it
+                .spent
+                .map(|(spent, seconds)| Box::new(self.usage(&spent, seconds))),
             error: it.trouble.into_error("the hosted dream did not come about"),
         })?;
         let why = format!("by dream {}, {told}", dreamt.id);

@@ -32,7 +32,7 @@ pub struct InVain {
     /// Why.
     pub error: Error,
     /// What it took all the same, where that is known.
-    pub usage: Option<Usage>,
+    pub usage: Option<Box<Usage>>,
 }
 
 impl From<Error> for InVain {
@@ -50,7 +50,7 @@ pub fn untouched(dream: Dream) -> Slept {
         Ok(()) => Ok(dream),
         Err(error) => Err(InVain {
             error,
-            usage: dream.usage,
+            usage: dream.usage.map(Box::new),
         }),
     }
 }

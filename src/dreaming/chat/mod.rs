@@ -95,7 +95,7 @@ impl ChatDreamer {
             }) => Ok(self.dream_of(sessions, store, (&few, &written, &review), Some(usage))),
             Err(error) => Err(InVain {
                 error,
-                usage: Some(usage),
+                usage: Some(Box::new(usage)),
             }),
         }
     }
